@@ -1,0 +1,82 @@
+"""The only place that knows what time it is.
+
+Every other module is given a :class:`Clock` or a moment. Moments are ``int`` microseconds since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+DAY = 86_400_000_000
+"""Microseconds in a day: 86,400 s, whatever the calendar says."""
+
+
+class Clock(Protocol):
+    """Tells the current moment."""
+
+    def now(self) -> int:
+        """Microseconds since 1970-01-01 UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Microseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands still at one moment: for ``--as-of``, rehearsal and tests."""
+
+    moment: int
+
+    def now(self) -> int:
+        """The moment it was given."""
+        return self.moment
+
+
+def stopwatch() -> float:
+    """Seconds on a clock that only goes forward: for durations, never for dates."""
+    return time.perf_counter()
+
+
+def moment_of(when: datetime) -> int:
+    """Microseconds of an aware ``datetime``.
+
+    Raises:
+        ValueError: *when* has no time zone.
+    """
+    if when.tzinfo is None:
+        raise ValueError("a moment needs a time zone: datetime(..., tzinfo=UTC)")
+    delta = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def parse_moment(text: str) -> int:
+    """Microseconds of an ISO 8601 date or time; without an offset it is read as UTC.
+
+    >>> parse_moment("1970-01-02")
+    86400000000
+
+    Raises:
+        ValueError: *text* is not ISO 8601.
+    """
+    when = datetime.fromisoformat(text)
+    return moment_of(when if when.tzinfo else when.replace(tzinfo=UTC))
+
+
+def iso(moment: int) -> str:
+    """ISO 8601 in UTC, to the second where that loses nothing.
+
+    >>> iso(86400000000)
+    '1970-01-02T00:00:00Z'
+    """
+    seconds, micro = divmod(moment, 1_000_000)
+    when = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=micro)
+    return when.isoformat(timespec="microseconds" if micro else "seconds").replace("+00:00", "Z")
