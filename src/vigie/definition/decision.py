@@ -8,6 +8,7 @@ All sums are in ``currency``, for one customer and one decision; gains are posit
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -52,7 +53,7 @@ def _amount(value: Amount, name: str, low: float, high: float = float("inf")) ->
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(ABC):
     """Base of the three decisions.
 
     Args:
@@ -81,13 +82,13 @@ class Decision:
             )
         self.payoff()
 
+    @abstractmethod
     def payoff(self) -> Payoff:
         """The cost matrix.
 
         Raises:
             DefinitionError: A sum or share is out of its range.
         """
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover
 
     def meaning(self) -> list[Any]:
         """Plain data equal for decisions that mean the same."""

@@ -14,10 +14,12 @@ by zero and the logarithm of what is not positive are null.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 from vigie.clock import iso, parse_moment
@@ -58,7 +60,7 @@ def constant(value: object) -> Constant:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Expression:
+class Expression(ABC):
     """Base of every node. Not made directly."""
 
     level: ClassVar[str] = "any"
@@ -77,9 +79,9 @@ class Expression:
         """What an error message calls it."""
         return self.slug()
 
+    @abstractmethod
     def meaning(self) -> list[Any]:
         """Plain data (lists, strings, numbers) that is equal for two expressions exactly when they mean the same."""
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover
 
     @cached_property
     def fingerprint(self) -> str:
@@ -89,21 +91,21 @@ class Expression:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
+    @abstractmethod
     def slug(self) -> str:
         """Readable identifier made from the structure."""
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover
 
+    @abstractmethod
     def words(self) -> str:
         """The meaning in English, without a full stop."""
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover
 
+    @abstractmethod
     def kind(self, schema: Schema) -> Kind:
         """What the value is, given the kinds of the columns.
 
         Raises:
             DefinitionError: A column is not in *schema*, or an operation does not take its kind.
         """
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover
 
     def walk(self) -> Iterator[Expression]:
         """This node and all below it, parents first."""
@@ -117,7 +119,7 @@ class Expression:
     # -- building ------------------------------------------------------------------------------------------------
 
     def _operation(self, name: str, *others: object, parameters: tuple[Constant, ...] = ()) -> Self:
-        operands = (self, *(other if isinstance(other, Expression) else Literal(constant(other)) for other in others))
+        operands: tuple[Expression, ...] = (self, *map(_lift, others))
         return combine(name, operands, parameters)  # type: ignore[return-value]
 
     def __add__(self, other: object) -> Self:
@@ -212,7 +214,7 @@ class Expression:
         Raises:
             DefinitionError: The edges are not increasing.
         """
-        if not edges or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+        if not edges or any(b <= a for a, b in pairwise(edges)):
             raise DefinitionError(f"bucket{edges} needs increasing edges", remedy="for example bucket(18, 30, 65)")
         return self._operation("bucket", parameters=tuple(float(constant(edge)) for edge in edges))
 
@@ -248,7 +250,7 @@ class Literal(Expression):
 
     value: Constant
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return self.meaning() == other.meaning() if isinstance(other, Literal) else Expression.__eq__(self, other)
 
     __hash__ = Expression.__hash__
@@ -266,7 +268,7 @@ class Literal(Expression):
     def words(self) -> str:
         return f"“{self.value}”" if isinstance(self.value, str) else str(self.value)
 
-    def kind(self, schema: Schema) -> Kind:
+    def kind(self, schema: Schema) -> Kind:  # noqa: ARG002
         if isinstance(self.value, bool):
             return Kind.BOOLEAN
         return Kind.CATEGORY if isinstance(self.value, str) else Kind.NUMBER
@@ -313,7 +315,7 @@ class Feature(Expression):
         return self._replace(given_owner=owner.strip())
 
     def _replace(self, **changes: str) -> Self:
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
     def age(self) -> Self:
         """Years of 365.25 days from this date to the moment of scoring; negative for a date in the future."""
@@ -337,7 +339,7 @@ class Moment(Feature):
     def words(self) -> str:
         return "the moment of scoring"
 
-    def kind(self, schema: Schema) -> Kind:
+    def kind(self, schema: Schema) -> Kind:  # noqa: ARG002
         return Kind.TIME
 
 
@@ -445,7 +447,7 @@ class Operation(Expression):
         kinds = [o.kind(schema) for o in self.operands]
         name = self.operation
         if name in LOGIC:
-            self._require(kinds, {Kind.BOOLEAN}, schema)
+            self._require(kinds, {Kind.BOOLEAN})
             return Kind.BOOLEAN
         if name in ("is_null", "in"):
             return Kind.BOOLEAN
@@ -461,12 +463,12 @@ class Operation(Expression):
                     remedy="compare values of one kind; the contract file says what each column is",
                 )
             if name not in ("eq", "ne"):
-                self._require(kinds, {Kind.NUMBER, Kind.TIME, Kind.CATEGORY}, schema)
+                self._require(kinds, {Kind.NUMBER, Kind.TIME, Kind.CATEGORY})
             return Kind.BOOLEAN
         if name == "sub" and kinds == [Kind.TIME, Kind.TIME]:
             return Kind.NUMBER
         if name == "days_between" or name in CALENDAR:
-            self._require(kinds, {Kind.TIME}, schema)
+            self._require(kinds, {Kind.TIME})
             return Kind.NUMBER
         if name == "if_null":
             if kinds[0] != kinds[1]:
@@ -474,10 +476,10 @@ class Operation(Expression):
                     f"fills a {kinds[0]} with a {kinds[1]}", where=self.where, remedy="fill with a value of its kind"
                 )
             return kinds[0]
-        self._require(kinds, {Kind.NUMBER, Kind.BOOLEAN}, schema)
+        self._require(kinds, {Kind.NUMBER, Kind.BOOLEAN})
         return Kind.NUMBER
 
-    def _require(self, kinds: list[Kind], allowed: set[Kind], schema: Schema) -> None:
+    def _require(self, kinds: list[Kind], allowed: set[Kind]) -> None:
         for operand, kind in zip(self.operands, kinds, strict=True):
             if kind not in allowed:
                 wanted = " or ".join(sorted(allowed))

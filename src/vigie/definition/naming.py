@@ -30,8 +30,7 @@ def slug(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        text = f"{value:g}".replace("-", "minus_").replace(".", "p").replace("+", "")
-        return text
+        return f"{value:g}".replace("-", "minus_").replace(".", "p").replace("+", "")
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(value))
     return re.sub(r"[^\w]+", "_", spaced, flags=re.UNICODE).strip("_").lower() or "_"
 

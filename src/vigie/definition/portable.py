@@ -155,7 +155,7 @@ def _operation(data: dict[str, Any]) -> Expression:
 
 _BUILD: dict[str, Callable[[dict[str, Any]], Expression]] = {
     "literal": lambda data: Literal(data["value"]),
-    "moment": lambda data: Moment(),
+    "moment": lambda _: Moment(),
     "column": _column,
     "event_column": _event_column,
     "at_moment": _at_moment,

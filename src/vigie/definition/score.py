@@ -305,7 +305,7 @@ def replace_score(score: Score, **changes: Any) -> Score:
     return Score(changes.pop("name", score.name), **{**arguments, **changes})
 
 
-def _flatten(features: Iterable[FeatureLike] | FeatureLike) -> tuple[Feature | AllColumns, ...]:
+def _flatten(features: Iterable[object] | FeatureLike) -> tuple[Feature | AllColumns, ...]:
     given = (features,) if isinstance(features, Feature | FeatureGroup | AllColumns | Table) else features
     flat: list[Feature | AllColumns] = []
     for feature in given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
@@ -14,11 +15,12 @@ from vigie.definition.window import Window, Windows
 from vigie.errors import DefinitionError
 
 
-class _Identified:
+class _Identified(ABC):
     """Equality and hash by meaning, since the fields may hold expressions."""
 
+    @abstractmethod
     def meaning(self) -> list[Any]:
-        raise NotImplementedError  # pragma: no cover
+        """Plain data equal for sources that mean the same."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, _Identified) and self.meaning() == other.meaning()
@@ -112,6 +114,7 @@ class AllColumns:
         """The features it stands for.
 
         Args:
+            schema: Kinds of the columns, from the contracts.
             taken: Columns used elsewhere, such as the outcome's.
 
         Raises:
