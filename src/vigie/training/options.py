@@ -1,0 +1,44 @@
+"""What a user may choose about a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vigie.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """Choices of one training run. The defaults are what a plain ``vigie train`` does.
+
+    Attributes:
+        models: Names of the candidates to try, e.g. ``("random_forest",)``; ``None``: all. The dummy, and the rule
+            where one is declared, always take part: they are what a model has to beat.
+        split: Share, between 0 and 1, of the rows kept for the test; ``None``: 0.25 (0.2 where there is time).
+        seed: Of every random choice. Same data, same options: same bundle hash.
+        folds: Of the cross-validation, 2 … 20.
+        threads: Used by the learning libraries. The result does not depend on it.
+        row_budget: A slow candidate (forest, additive model) is cross-validated on at most this many rows; its final
+            fit uses at most four times as many. What was left out is said in the candidate's ``note``.
+        code_version: Version of the user's project (a git commit), for the lineage; empty: not known.
+    """
+
+    models: tuple[str, ...] | None = None
+    split: float | None = None
+    seed: int = 0
+    folds: int = 5
+    threads: int = 2
+    row_budget: int = 30_000
+    code_version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.split is not None and not 0 < self.split < 1:
+            raise TrainingError(
+                f"split={self.split!r} is not a share of the rows", remedy="give a share between 0 and 1, e.g. 0.2"
+            )
+        if not 2 <= self.folds <= 20:
+            raise TrainingError(f"folds={self.folds!r} is not possible", remedy="give 2 to 20")
+        if self.threads < 1 or self.row_budget < 1_000:
+            raise TrainingError("threads is at least 1 and row_budget at least 1,000", where="training options")
+        if self.models is not None and not self.models:
+            raise TrainingError("no model is named", where="training options", remedy="name one, or leave models out")
