@@ -335,6 +335,9 @@ class EventOperation(Operation, EventValue):
 
     __bool__ = Operation.__bool__
 
+    def __post_init__(self) -> None:
+        _ = self.events  # values of two sources do not combine: say so where it is written
+
 
 EventValue.combined = EventOperation
 

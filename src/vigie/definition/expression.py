@@ -47,6 +47,8 @@ def constant(value: object) -> Constant:
         return iso(parse_moment(value.isoformat()))
     if isinstance(value, date):
         return iso(parse_moment(value.isoformat()))
+    if value is None:
+        raise DefinitionError("None is not a value", remedy="use .is_null() to ask for missing values")
     if isinstance(value, bool | str):
         return value
     if isinstance(value, int | float):

@@ -1,0 +1,209 @@
+"""``vigie.toml``: where things are. The only module that reads the environment.
+
+    [project]
+    files = ["churn.py"]             # project files; each may define several scores
+    state = ".vigie"                 # lake, registry, predictions, reports
+
+    [sources.orders]                 # one for each Table or Events, by its name
+    path = "data/orders-*.csv.gz"    # or a list of them
+
+    [sources.customers]
+    url = "env:CRM_URL"              # an SQLAlchemy URL; secrets as env:NAME or file:PATH
+    table = "customers"
+    watermark = "updated_at"
+
+    [environments.prod.sources.orders]
+    path = "/mnt/exports/orders-*.parquet"
+
+An environment (``--env prod`` or ``VIGIE_ENV``) lays its tables over the common ones, key by key.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vigie.errors import SettingsError, did_you_mean
+
+FILE = "vigie.toml"
+
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "project": {
+        "files": "project files, relative to vigie.toml; a list of strings",
+        "state": "folder of everything Vigie keeps; default .vigie",
+        "contracts": "folder of the contract files; default contracts",
+    },
+    "sources": {
+        "path": "file or glob, or a list of them: CSV, Parquet or JSON lines, compressed or not",
+        "format": "csv, parquet or jsonl; default: by the file's ending",
+        "delimiter": "what separates the values of a CSV file; default: found out",
+        "encoding": "encoding of text files; default utf-8",
+        "nulls": "texts that mean no value; default: the empty text",
+        "url": "SQLAlchemy URL of a database; a secret as env:NAME or file:PATH",
+        "table": "table or view to read",
+        "query": "SELECT to read instead of a table",
+        "watermark": "column that only grows; only rows at or above the last one seen are read",
+        "zone": "time zone of times without one; default UTC",
+    },
+    "serve": {
+        "host": "address to listen on; default 127.0.0.1",
+        "port": "port to listen on; default 8000",
+        "workers": "processes that answer; default 1",
+    },
+    "registry": {
+        "url": "MLflow tracking URI; default: SQLite in the state folder",
+    },
+    "train": {
+        "memory": "bytes that a training set's history may take before it is processed in parts; default 2 GiB",
+        "threads": "threads used for learning; default 2",
+    },
+}
+"""Every table and key of ``vigie.toml`` and what it means; the reference page is checked against this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``vigie.toml`` says for one environment.
+
+    Attributes:
+        root: Folder of ``vigie.toml``; relative paths start here.
+        environment: Name of the environment; empty for none.
+        files: Project files.
+        state: Folder of everything Vigie keeps.
+        contracts: Folder of the contract files.
+        sources: For each source its keys, secrets not yet resolved.
+        serve: Keys of ``[serve]``.
+        registry: Keys of ``[registry]``.
+        train: Keys of ``[train]``.
+    """
+
+    root: Path
+    environment: str
+    files: tuple[Path, ...]
+    state: Path
+    contracts: Path
+    sources: Mapping[str, Mapping[str, Any]]
+    serve: Mapping[str, Any]
+    registry: Mapping[str, Any]
+    train: Mapping[str, Any]
+
+
+def find(start: Path) -> Path:
+    """The ``vigie.toml`` of *start* or the nearest folder above.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise SettingsError(
+        f"no {FILE} here or above", where=str(start), remedy="run `vigie init` here, or go to the project's folder"
+    )
+
+
+def read(path: Path, environment: str | None = None) -> Settings:
+    """The settings in *path*.
+
+    Args:
+        path: A ``vigie.toml``.
+        environment: Its environment; ``None``: the variable ``VIGIE_ENV``, or none.
+
+    Raises:
+        SettingsError: The file is malformed, or has a key or names an environment that does not exist.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"not TOML: {error}", where=str(path), remedy="see docs/reference/settings.md") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot be read: {error}", where=str(path)) from error
+    chosen = os.environ.get("VIGIE_ENV", "") if environment is None else environment
+    environments = raw.pop("environments", {})
+    if chosen and chosen not in environments:
+        raise SettingsError(
+            f"no environment '{chosen}'",
+            where=str(path),
+            remedy=did_you_mean(chosen, environments) + "; or leave --env out",
+        )
+    _check_keys(raw, str(path))
+    for name, layer in environments.items():
+        _check_keys(layer, f"{path} [environments.{name}]")
+    merged = _overlay(raw, environments.get(chosen, {}))
+    root = path.parent.resolve()
+    project = merged.get("project", {})
+    files = project.get("files", [])
+    if isinstance(files, str) or not all(isinstance(f, str) for f in files):
+        raise SettingsError("files must be a list of strings", where=f"{path} [project]")
+    return Settings(
+        root=root,
+        environment=chosen,
+        files=tuple(root / f for f in files),
+        state=root / project.get("state", ".vigie"),
+        contracts=root / project.get("contracts", "contracts"),
+        sources=merged.get("sources", {}),
+        serve=merged.get("serve", {}),
+        registry=merged.get("registry", {}),
+        train=merged.get("train", {}),
+    )
+
+
+def _check_keys(raw: Mapping[str, Any], where: str) -> None:
+    for table, content in raw.items():
+        if table not in OPTIONS:
+            raise SettingsError(f"unknown table [{table}]", where=where, remedy=did_you_mean(table, OPTIONS))
+        if not isinstance(content, dict):
+            raise SettingsError(f"{table} is not a table", where=where, remedy=f"write [{table}] on a line of its own")
+        entries = content.items() if table == "sources" else [("", content)]
+        for name, entry in entries:
+            place = f"{where} [{table}{'.' if name else ''}{name}]"
+            if not isinstance(entry, dict):
+                raise SettingsError(
+                    "is not a table", where=place, remedy=f"write [sources.{name}] and path = '…' below it"
+                )
+            for key in entry:
+                if key not in OPTIONS[table]:
+                    raise SettingsError(f"unknown key '{key}'", where=place, remedy=did_you_mean(key, OPTIONS[table]))
+
+
+def _overlay(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in layer.items():
+        under = merged.get(key)
+        merged[key] = _overlay(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def secret(reference: str, root: Path, where: str) -> str:
+    """The value behind ``env:NAME`` or ``file:PATH``; any other text is itself.
+
+    Args:
+        reference: What ``vigie.toml`` says.
+        root: Folder that relative paths start from.
+        where: What an error should name.
+
+    Raises:
+        SettingsError: The variable is not set or the file cannot be read. The secret itself is never shown.
+    """
+    if reference.startswith("env:"):
+        name = reference[4:]
+        if name not in os.environ:
+            raise SettingsError(f"the variable {name} is not set", where=where, remedy=f"export {name}=…")
+        return os.environ[name]
+    if reference.startswith("file:"):
+        try:
+            return (root / reference[5:]).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"cannot read {reference}: {error}", where=where) from error
+    return reference
+
+
+def quiet_dependencies() -> None:
+    """Switch off what dependencies would send home or print on first use. Called before any of them is imported."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
