@@ -1,0 +1,7 @@
+"""Append-only facts. A prediction is one: what was scored, with what, by which model, and what was decided."""
+
+from vigie.journal.identifier import identifiers
+from vigie.journal.prediction import Prediction
+from vigie.journal.predictions import PredictionJournal, PredictionReader, read
+
+__all__ = ["Prediction", "PredictionJournal", "PredictionReader", "identifiers", "read"]

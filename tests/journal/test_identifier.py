@@ -1,0 +1,32 @@
+"""Identifiers: unique, sorted by time, and valid version 7 UUIDs."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vigie.journal import identifiers
+
+moments = st.integers(0, 4_102_444_800_000_000)
+
+
+@given(moments, moments)
+def test_order_of_text_is_order_of_time(a: int, b: int) -> None:
+    if a != b:
+        assert (identifiers(a)[0] < identifiers(b)[0]) == (a < b)
+
+
+@given(moments, st.integers(1, 50))
+def test_many_are_distinct_increasing_version_7(moment: int, count: int) -> None:
+    made = identifiers(moment, count)
+    assert made == sorted(set(made)) and len(made) == count
+    for text in made:
+        parsed = uuid.UUID(text)
+        assert parsed.version == 7 and parsed.variant == uuid.RFC_4122 and str(parsed) == text
+        assert parsed.int >> 80 == moment // 1_000
+
+
+def test_none_collide() -> None:
+    assert len({identifiers(0)[0] for _ in range(20_000)}) == 20_000
