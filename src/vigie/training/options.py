@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from vigie.errors import TrainingError
 
+DEFAULT_SPLIT = 0.25
+"""Share of the rows in a test drawn at random."""
+DEFAULT_SPLIT_IN_TIME = 0.2
+"""Share of the rows in a test that lies after the training."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
@@ -16,7 +21,7 @@ class TrainOptions:
             where one is declared, always take part: they are what a model has to beat.
         split: Share, between 0 and 1, of the rows kept for the test; ``None``: 0.25 (0.2 where there is time).
         seed: Of every random choice. Same data, same options: same bundle hash.
-        folds: Of the cross-validation, 2 … 20.
+        folds: Of the cross-validation, 2 … 20; ``None``: 5, and 3 beyond 100,000 rows.
         threads: Used by the learning libraries. The result does not depend on it.
         row_budget: A slow candidate (forest, additive model) is cross-validated on at most this many rows; its final
             fit uses at most four times as many. What was left out is said in the candidate's ``note``.
@@ -26,7 +31,7 @@ class TrainOptions:
     models: tuple[str, ...] | None = None
     split: float | None = None
     seed: int = 0
-    folds: int = 5
+    folds: int | None = None
     threads: int = 2
     row_budget: int = 30_000
     code_version: str = ""
@@ -36,9 +41,13 @@ class TrainOptions:
             raise TrainingError(
                 f"split={self.split!r} is not a share of the rows", remedy="give a share between 0 and 1, e.g. 0.2"
             )
-        if not 2 <= self.folds <= 20:
+        if self.folds is not None and not 2 <= self.folds <= 20:
             raise TrainingError(f"folds={self.folds!r} is not possible", remedy="give 2 to 20")
         if self.threads < 1 or self.row_budget < 1_000:
             raise TrainingError("threads is at least 1 and row_budget at least 1,000", where="training options")
         if self.models is not None and not self.models:
             raise TrainingError("no model is named", where="training options", remedy="name one, or leave models out")
+
+    def folds_for(self, rows: int) -> int:
+        """Number of folds for so many training rows."""
+        return self.folds if self.folds is not None else (5 if rows <= 100_000 else 3)

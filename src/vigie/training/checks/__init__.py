@@ -1,0 +1,1 @@
+"""Checks of a training run: each is a function that answers with findings."""
