@@ -1,0 +1,47 @@
+"""The program and its commands. Command modules import heavy libraries only when they run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vigie._version import __version__
+from vigie.cli import check, demo, ingest, init, models, score, serve, train
+from vigie.settings import quiet_dependencies
+
+program = typer.Typer(
+    name="vigie",
+    help="Customer scoring from raw events to a monitored service that proves its worth in money.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vigie {__version__}")
+        raise typer.Exit
+
+
+@program.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Customer scoring from raw events to a monitored service that proves its worth in money."""
+    del version
+    quiet_dependencies()
+
+
+program.command("init", rich_help_panel="Begin")(init.init)
+program.command("demo", rich_help_panel="Begin")(demo.demo)
+program.command("check", rich_help_panel="Build")(check.check)
+program.command("ingest", rich_help_panel="Build")(ingest.ingest)
+program.command("train", rich_help_panel="Build")(train.train)
+program.command("models", rich_help_panel="Build")(models.models)
+program.command("serve", rich_help_panel="Use")(serve.serve)
+program.command("score", rich_help_panel="Use")(score.score)

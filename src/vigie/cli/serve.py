@@ -1,0 +1,50 @@
+"""``vigie serve``: the scoring API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigie.cli import screen
+from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
+
+
+def serve(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Scores to serve.", show_default="all that have a champion")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="Serve this bundle folder, without project or registry.", show_default=False),
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on.", show_default="8000")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes that answer.", show_default="1")] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", help="Folder for the predictions.", show_default="in the project's state"),
+    ] = None,
+    allow_insecure: Annotated[
+        bool,
+        typer.Option(
+            "--allow-insecure", help="Listen on other addresses than loopback although there is no authentication."
+        ),
+    ] = False,
+    project: Folder = Path(),
+    environment: Environment = None,
+    as_of: AsOf = None,
+) -> None:
+    """Answer scoring requests over HTTP: POST /v1/score, MLflow's and SageMaker's /invocations, /docs, /metrics."""
+    from vigie.lifecycle.serve import ServePlan, plan_bundle, plan_project, run_plan
+
+    clock = clock_of(as_of)
+    plan: ServePlan
+    if bundle is not None:
+        plan = plan_bundle(bundle, journal or Path("journal"), clock, host=host, port=port, workers=workers)
+    else:
+        opened = open_project(project, environment, as_of)
+        plan = plan_project(opened, names or (), journal=journal, host=host, port=port, workers=workers)
+    screen.serving(plan)
+    run_plan(plan, allow_insecure=allow_insecure)

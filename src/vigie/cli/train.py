@@ -1,0 +1,53 @@
+"""``vigie train``: from the lake to a registered model and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigie.cli import screen
+from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
+
+
+def train(
+    name: ScoreName = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="Candidate to try; may be repeated, or separated by commas.", show_default="all"
+        ),
+    ] = None,
+    split: Annotated[
+        float | None,
+        typer.Option("--split", help="Share of the rows kept for the test.", show_default="0.2 in time, else 0.25"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of every random choice.")] = 0,
+    ingest: Annotated[
+        bool, typer.Option("--ingest/--no-ingest", help="First ingest what is new in the sources.")
+    ] = True,
+    register: Annotated[bool, typer.Option("--register/--no-register", help="Make the winner the champion.")] = True,
+    project: Folder = Path(),
+    environment: Environment = None,
+    as_of: AsOf = None,
+) -> None:
+    """Build the training set, try the candidates, choose the decision, write the report and register the winner."""
+    from vigie.lifecycle.ingest import ingest_sources
+    from vigie.lifecycle.train import train_score
+    from vigie.training import TrainOptions
+
+    opened = open_project(project, environment, as_of)
+    score = opened.score(name)
+    models = tuple(part.strip() for given in model or () for part in given.split(",") if part.strip()) or None
+    options = TrainOptions(
+        models=models, split=split, seed=seed, threads=int(opened.settings.train.get("threads", 2)),
+        code_version=opened.code_version(),
+    )  # fmt: skip
+    if ingest:
+        with screen.stage("Ingest") as progress:
+            reports = ingest_sources(opened, list(score.sources), progress)
+        screen.ingested(reports)
+    with screen.stage(f"Train {score.name}") as progress:
+        trained = train_score(opened, score, options, register=register, progress=progress)
+    screen.trained(trained)
