@@ -50,8 +50,8 @@ DEMOS = {"churn": "CDNOW, 90-day churn (demo)", "tv": "TV subscription churn (de
 
 def dated_calls(folder: Path) -> None:
     """Give the calls of the bank the dates that follow from their order: the year turns when the month goes back."""
-    months = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-    weekdays = "mon tue wed thu fri".split()
+    months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+    weekdays = ["mon", "tue", "wed", "thu", "fri"]
     year, last = 2008, 0
     with gzip.open(SHARED / "bank_additional_full.csv.gz", "rt") as raw, (folder / "calls.csv").open("w") as out:
         header = raw.readline().rstrip("\n").replace('"', "").split(";")

@@ -49,7 +49,7 @@ def _load(file: Path) -> dict[str, Score]:
         raise DefinitionError(error.what, where=place, remedy=error.remedy) from error
     except VigieError:
         raise
-    except Exception as error:  # noqa: BLE001 - it is the user's code: whatever it raises is reported at its line
+    except Exception as error:
         raise DefinitionError(f"{type(error).__name__}: {error}", where=_place(file, error)) from error
     found: dict[str, Score] = {}
     for value in vars(module).values():
