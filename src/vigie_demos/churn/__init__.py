@@ -1,0 +1,1 @@
+"""CDNOW, a music shop: churn of customers without a contract."""

@@ -1,0 +1,1 @@
+"""Give Me Some Credit: default within two years."""

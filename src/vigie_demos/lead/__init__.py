@@ -1,0 +1,1 @@
+"""A bank that telephones its clients: lead conversion in date order."""

@@ -1,0 +1,1 @@
+"""A television provider: churn with the costs of each subscriber."""
