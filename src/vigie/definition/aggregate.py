@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from vigie.definition import naming
-from vigie.definition.expression import Constant, Expression, Feature, Literal, Operation, column_kind, constant
+from vigie.definition.expression import Constant, Expression, Feature, Literal, column_kind, constant
 from vigie.definition.kind import Kind, Schema
+from vigie.definition.operation import Operation
 from vigie.definition.window import Window, Windows
 from vigie.errors import DefinitionError
 

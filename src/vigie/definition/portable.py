@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from vigie.definition.aggregate import FUNCTIONS, Aggregate, AtMoment, EventColumn, EventOperation, EventValue
-from vigie.definition.expression import OPERATIONS, Expression, Feature, FeatureOperation, Literal, Moment, Operation
+from vigie.definition.expression import OPERATIONS, Expression, Feature, Literal, Moment
+from vigie.definition.operation import FeatureOperation, Operation
 from vigie.definition.source import Column, Events, Table
 from vigie.definition.window import Window
 from vigie.errors import DefinitionError

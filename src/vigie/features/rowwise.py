@@ -14,8 +14,9 @@ import numpy as np
 
 from vigie.clock import DAY, parse_moment
 from vigie.definition.aggregate import Aggregate, AtMoment, EventColumn
-from vigie.definition.expression import Constant, Expression, Feature, Literal, Moment, Operation
+from vigie.definition.expression import Constant, Expression, Feature, Literal, Moment
 from vigie.definition.kind import Kind
+from vigie.definition.operation import Operation
 from vigie.definition.source import Column
 from vigie.errors import FeatureError, did_you_mean
 from vigie.features.values import NULL_TIME, Array, Values
