@@ -50,7 +50,7 @@ class PayoffValues:
             p * (self.act_positive - self.pass_positive) + (1.0 - p) * (self.act_negative - self.pass_negative)
         )
 
-    def expected(self, p: Array, act: Array) -> Array:
+    def expected(self, p: Array, act: Array | bool) -> Array:
         """Expected money of the action taken, shape (n,), currency.
 
         ``p·act_positive + (1 − p)·act_negative`` where *act*, ``p·pass_positive + (1 − p)·pass_negative`` elsewhere.
@@ -59,7 +59,7 @@ class PayoffValues:
         passing = p * self.pass_positive + (1.0 - p) * self.pass_negative
         return np.where(act, acting, passing)
 
-    def realised(self, act: Array, y: Array) -> Array:
+    def realised(self, act: Array | bool, y: Array) -> Array:
         """Money that the action taken brought once the outcome is known, shape (n,), currency.
 
         Args:
@@ -75,7 +75,7 @@ class PayoffValues:
 
     def advantage(self, y: Array) -> Array:
         """Money that acting brings more than passing, given the outcome: shape (n,), currency, any sign."""
-        return self.realised(np.True_, y) - self.realised(np.False_, y)
+        return self.realised(True, y) - self.realised(False, y)
 
     def break_even(self) -> Array:
         """Probability at which acting and passing bring the same, shape (n,) or (); NaN where they always differ.

@@ -53,7 +53,7 @@ def profit_curve(gain: Array, payoff: PayoffValues, y: Array, act: Array, points
     order = np.argsort(-rank, kind="stable")
     ordered = rank[order]
     advantage = payoff.advantage(y)
-    base = float(payoff.realised(np.False_, y).sum())
+    base = float(payoff.realised(False, y).sum())
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), n - 1) + 1
     at_ends = np.concatenate([[0.0], np.cumsum(advantage[order])[ends - 1]])
     cuts = np.concatenate([[0], ends])

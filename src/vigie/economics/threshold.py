@@ -84,7 +84,7 @@ def choose_threshold(
     gain, advantage = payoff.gain(probability), payoff.advantage(y)
     cut = empirical_cut(gain, advantage)
     theoretical, empirical = np.asarray(gain >= 0.0), np.asarray(gain >= cut)
-    passing = payoff.realised(np.False_, y)
+    passing = payoff.realised(False, y)
     known = ~np.isnan(gain)
     n = max(int(known.sum()), 1)
     base = float(passing[known].sum()) / n

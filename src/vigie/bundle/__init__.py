@@ -1,0 +1,55 @@
+"""The portable model: format, encoder, exact scorer. Needs NumPy, msgspec and LightGBM's compiled library only."""
+
+from vigie.bundle.additive_model import AdditiveModel
+from vigie.bundle.bundle import Bundle, Golden
+from vigie.bundle.calibration import Calibration
+from vigie.bundle.constant_model import ConstantModel
+from vigie.bundle.decision import DecisionRule
+from vigie.bundle.encoder import CategoryColumn, Encoder, NumberColumn
+from vigie.bundle.encoder_fit import fit_encoder
+from vigie.bundle.forest_text import TreeArrays
+from vigie.bundle.format import load_bundle, write_bundle
+from vigie.bundle.golden import with_golden
+from vigie.bundle.linear_model import LinearModel
+from vigie.bundle.model import Model
+from vigie.bundle.payoff_values import payoff_values
+from vigie.bundle.profile import profile_of
+from vigie.bundle.rule_model import RuleModel, rule_matrix
+from vigie.bundle.scorer import Scorer, ScoreRow, Scores
+from vigie.bundle.segment import SEGMENT_NAMES, segment_edges
+from vigie.bundle.signature import Input, inputs_of, portable_features, portable_payoff, portable_rule
+from vigie.bundle.trees_model import TreesModel
+
+__all__ = [
+    "SEGMENT_NAMES",
+    "AdditiveModel",
+    "Bundle",
+    "Calibration",
+    "CategoryColumn",
+    "ConstantModel",
+    "DecisionRule",
+    "Encoder",
+    "Golden",
+    "Input",
+    "LinearModel",
+    "Model",
+    "NumberColumn",
+    "RuleModel",
+    "ScoreRow",
+    "Scorer",
+    "Scores",
+    "TreeArrays",
+    "TreesModel",
+    "fit_encoder",
+    "inputs_of",
+    "load_bundle",
+    "payoff_values",
+    "portable_features",
+    "portable_payoff",
+    "portable_rule",
+    "profile_of",
+    "rule_matrix",
+    "segment_edges",
+    "with_golden",
+    "write_bundle",
+]

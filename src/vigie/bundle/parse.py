@@ -1,0 +1,124 @@
+"""Reads a request's values against the signature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vigie.bundle.signature import Input
+from vigie.clock import parse_moment
+from vigie.definition.kind import Kind
+from vigie.errors import InputError, did_you_mean
+
+_LATEST = 1 << 63
+
+Reader = Callable[[str, Any], Any]
+
+
+class InputReader:
+    """Checks and converts the values of requests.
+
+    Args:
+        inputs: The signature.
+    """
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._readers: dict[str, Reader] = {given.name: _READERS[given.kind] for given in inputs}
+        self._required = tuple(given.name for given in inputs if given.required)
+
+    def read(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by input name: NUMBER ``float``, BOOLEAN ``bool``, CATEGORY and TEXT ``str``, TIME ``int`` µs.
+
+        Raises:
+            InputError: Names the field and the reason.
+        """
+        readers = self._readers
+        found: dict[str, Any] = {}
+        for name, value in values.items():
+            if value is None:
+                if name in readers:
+                    continue
+                raise _unknown(name, readers)
+            reader = readers.get(name)
+            if reader is None:
+                raise _unknown(name, readers)
+            found[name] = reader(name, value)
+        for name in self._required:
+            if name not in found:
+                what = "is null and may not be" if name in values else "is missing"
+                raise InputError(what, field=name, remedy="the decision's money cannot be computed without it")
+        return found
+
+
+def _unknown(name: object, known: Mapping[str, Reader]) -> InputError:
+    return InputError("the model has no such input", field=str(name), remedy=did_you_mean(str(name), known))
+
+
+def _wrong(name: str, value: object, wanted: str) -> InputError:
+    shown = repr(value)
+    return InputError(
+        f"{shown if len(shown) <= 60 else shown[:57] + '...'} is a {_WORDS.get(type(value), type(value).__name__)}",
+        field=name,
+        remedy=f"give {wanted}",
+    )
+
+
+_WORDS: dict[type, str] = {
+    bool: "truth value",
+    str: "text",
+    int: "number",
+    float: "number",
+    list: "list",
+    dict: "set of fields",
+}
+
+
+def _number(name: str, value: Any) -> float:
+    kind = type(value)
+    if kind is not float:
+        if kind is not int:
+            raise _wrong(name, value, "a number, or null where it is not known")
+        try:
+            value = float(value)
+        except OverflowError as error:
+            raise InputError("the number is too large", field=name) from error
+    if not math.isfinite(value):
+        raise InputError(f"{value} is not a number", field=name, remedy="give null where it is not known")
+    return value  # type: ignore[no-any-return]
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise _wrong(name, value, "true, false or null")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if type(value) is not str:
+        raise _wrong(name, value, "a text, or null where it is not known")
+    return value
+
+
+def _time(name: str, value: Any) -> int:
+    if type(value) is str:
+        try:
+            return parse_moment(value)
+        except (ValueError, OverflowError) as error:
+            raise InputError(
+                f"{value[:60]!r} is not a date", field=name, remedy="write it as '2026-01-31' or '2026-01-31T12:00:00Z'"
+            ) from error
+    if type(value) is not int:
+        raise _wrong(name, value, "an ISO 8601 date, or whole microseconds since 1970-01-01 UTC")
+    if not -_LATEST < value < _LATEST:
+        raise InputError("the moment is too far away", field=name)
+    return value
+
+
+_READERS: dict[Kind, Reader] = {
+    Kind.NUMBER: _number,
+    Kind.BOOLEAN: _boolean,
+    Kind.CATEGORY: _text,
+    Kind.TEXT: _text,
+    Kind.TIME: _time,
+}
