@@ -107,7 +107,7 @@ def _flat(events: Sequence[tuple[Any, ...]]) -> tuple[Integers, ...]:
     """Columns of day, customer and more from one entry a day."""
     lengths = [len(e[1]) for e in events]
     days = np.repeat(np.array([e[0] for e in events], dtype=np.int64), lengths)
-    rest = (np.concatenate([e[i] for e in events]).astype(np.int64) for i in range(1, len(events[0]) if events else 0))
+    rest = (np.concatenate([e[i] for e in events]).astype(np.int64) for i in range(1, len(events[0])))
     return days, *rest
 
 
@@ -184,8 +184,10 @@ def _emails(
     rng: np.random.Generator, lives: Lives, period: Period, first: int, chunk: int, wanted: Flags
 ) -> pl.DataFrame:
     gone = unsubscribed(lives, period)
-    days, who, opened, clicked = _flat([(d, w, o, c) for d, _, w, o, c in lives.letters])
-    kinds = np.repeat([k for _, k, *_ in lives.letters] or [""], [len(w) for _, _, w, *_ in lives.letters] or [0])
+    nobody, no = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
+    letters = lives.letters or [(0, "newsletter", nobody, no, no)]
+    days, who, opened, clicked = _flat([(d, w, o, c) for d, _, w, o, c in letters])
+    kinds = np.repeat([k for _, k, *_ in letters], [len(w) for _, _, w, *_ in letters])
     kept = (kinds == "offer") | (wanted[who] & (days < gone[who]))
     days, who, opened, clicked, kinds = days[kept], who[kept], opened[kept] > 0, clicked[kept] > 0, kinds[kept]
     n = len(days)

@@ -190,24 +190,28 @@ def _truth(lives: Lives, period: Period, first: int) -> Truth:
         )
         for a in lives.assignments
     ]
-    when = pl.Datetime("us", "UTC")
-    key = {"customer_id": pl.String}
     return Truth(
         customers,
-        _joined(
-            snapshots,
-            key
-            | {"moment": when, "alive": pl.Boolean}
-            | dict.fromkeys(("hazard", "no_order_30", "no_order_90"), pl.Float64),
-        ),
-        _joined(
-            promotions,
-            key
-            | {"campaign": pl.String, "assigned_at": when, "treated": pl.Boolean}
-            | dict.fromkeys(("no_order_treated", "no_order_control"), pl.Float64),
-        ),
+        pl.concat(snapshots) if snapshots else pl.DataFrame(schema=_SNAPSHOTS),
+        pl.concat(promotions) if promotions else pl.DataFrame(schema=_PROMOTIONS),
     )
 
 
-def _joined(parts: list[pl.DataFrame], schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+_Types = dict[str, pl.DataType | type[pl.DataType]]
+_WHEN = pl.Datetime("us", "UTC")
+_SNAPSHOTS: _Types = {
+    "customer_id": pl.String,
+    "moment": _WHEN,
+    "alive": pl.Boolean,
+    "hazard": pl.Float64,
+    "no_order_30": pl.Float64,
+    "no_order_90": pl.Float64,
+}
+_PROMOTIONS: _Types = {
+    "customer_id": pl.String,
+    "campaign": pl.String,
+    "assigned_at": _WHEN,
+    "treated": pl.Boolean,
+    "no_order_treated": pl.Float64,
+    "no_order_control": pl.Float64,
+}
