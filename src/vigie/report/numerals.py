@@ -1,0 +1,145 @@
+"""Numbers as people read them: money with its currency, shares in percent, dates, durations. ``nan`` is an en dash."""
+
+from __future__ import annotations
+
+import math
+
+from vigie.clock import iso
+
+NOTHING = "–"
+"""Stands for a number that is not defined."""
+
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹"}
+
+
+def currency_prefix(currency: str) -> str:
+    r"""What stands before an amount: the symbol where it is unmistakable, else the ISO code and a narrow space.
+
+    >>> currency_prefix("EUR"), currency_prefix("CHF")
+    ('€', 'CHF\u202f')
+    """
+    return _SYMBOLS.get(currency, f"{currency}\u202f")
+
+
+def money(amount: float, currency: str, *, sign: bool = False, whole: bool = False) -> str:
+    r"""An amount: cents below 1,000 units, none above, millions spelled out.
+
+    Args:
+        amount: In units of *currency*.
+        currency: ISO 4217 code.
+        sign: Write ``+`` before a gain.
+        whole: Never write cents.
+
+    >>> money(-3.2, "EUR"), money(1234567.8, "CHF"), money(float("nan"), "EUR")
+    ('−€3.20', 'CHF\u202f1.23 million', '–')
+    """
+    if not math.isfinite(amount):
+        return NOTHING
+    size = abs(amount)
+    if size >= 1e6:
+        digits = f"{size / 1e6:,.2f} million"
+    elif size >= 1000 or whole:
+        digits = f"{size:,.0f}"
+    else:
+        digits = f"{size:,.2f}"
+    zero = not digits.strip("0.,")
+    mark = "" if zero else "−" if amount < 0 else "+" if sign else ""
+    return f"{mark}{currency_prefix(currency)}{digits}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share between 0 and 1 in percent.
+
+    >>> percent(0.123), percent(0.0004), percent(1)
+    ('12.3%', '<0.1%', '100%')
+    """
+    if not math.isfinite(share):
+        return NOTHING
+    if share in (0, 1):
+        return f"{share:.0%}"
+    least = 10.0 ** (-digits - 2)
+    if 0 < share < least / 2:
+        return f"<{100 * least:.{digits}f}%"
+    if 1 - least / 2 < share < 1:
+        return f">{100 * (1 - least):.{digits}f}%"
+    return f"{100 * share:.{digits}f}%".replace("-", "−")
+
+
+def count(number: float) -> str:
+    """A whole number with thousands set apart.
+
+    >>> count(69659)
+    '69,659'
+    """
+    return f"{number:,.0f}".replace("-", "−") if math.isfinite(number) else NOTHING
+
+
+def decimal(number: float, digits: int = 3) -> str:
+    """A plain number with so many digits after the point.
+
+    >>> decimal(0.84612), decimal(float("nan"))
+    ('0.846', '–')
+    """
+    return f"{number:,.{digits}f}".replace("-", "−") if math.isfinite(number) else NOTHING
+
+
+def short(number: float) -> str:
+    """A number of any size with about three significant digits.
+
+    >>> short(1234.5), short(0.01234), short(2.0), short(1.5e9)
+    ('1,234', '0.0123', '2', '1.5e+09')
+    """
+    if not math.isfinite(number):
+        return NOTHING
+    size = abs(number)
+    if size >= 1e7 or 0 < size < 1e-4:
+        text = f"{number:.3g}"
+    elif size >= 1000:
+        text = f"{number:,.0f}"
+    else:
+        text = f"{number:.3g}"
+    return text if "e" in text else text.replace("-", "−")
+
+
+def date(moment: int | None) -> str:
+    """The day of a moment (µs, UTC).
+
+    >>> date(86_400_000_000)
+    '1970-01-02'
+    """
+    return NOTHING if moment is None else iso(moment)[:10]
+
+
+def time(moment: int | None) -> str:
+    """A moment (µs, UTC) to the minute.
+
+    >>> time(86_400_000_000)
+    '1970-01-02 00:00 UTC'
+    """
+    return NOTHING if moment is None else f"{iso(moment)[:10]} {iso(moment)[11:16]} UTC"
+
+
+def duration(seconds: float) -> str:
+    """A length of time.
+
+    >>> duration(0.25), duration(75), duration(7300)
+    ('0.25 s', '1 min 15 s', '2 h 2 min')
+    """
+    if not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def plural(number: float, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> plural(1, "moment"), plural(2300, "moment")
+    ('1 moment', '2,300 moments')
+    """
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

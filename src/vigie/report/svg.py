@@ -1,0 +1,66 @@
+"""Charts as SVG to be written into a page: drawn offline, small, and in colours that follow the page's theme."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+import vl_convert
+
+from vigie.report.html import Html
+from vigie.report.palette import VARIABLES
+from vigie.report.theme import CONFIG
+
+if TYPE_CHECKING:
+    import altair
+
+_EMPTY = re.compile(r'<path [^>]*(?:d="M0,0h0v0h0Z"|d="" [^>]*display="none")[^>]*/>')
+_NOISE = re.compile(
+    r' (?:class|role|aria-[a-z]+|pointer-events|stroke-miterlimit|font-family|xmlns(?::\w+)?|version)="[^"]*"'
+    r'| (?:fill-opacity|stroke-opacity|opacity|stroke-width)="1"'
+    r'| transform="translate\(0,0\)"'
+)
+_DIGITS = re.compile(r"(?<=[\d.])(\.\d\d)\d+|(\.\d\d)\d+")
+_BARE = re.compile(r"<g>((?:(?!</?g\b).)*)</g>", re.DOTALL)
+_COLOUR = re.compile("|".join(VARIABLES), re.IGNORECASE)
+_ROOT = re.compile(r'<svg[^>]*? width="([\d.]+)"[^>]*? height="([\d.]+)"[^>]*>')
+
+
+def inline(chart: altair.Chart | altair.LayerChart, label: str) -> Html:
+    """*chart* in the house theme as an ``<svg>`` element of its natural width or, where there is less room, narrower.
+
+    Args:
+        chart: Made by a function of :mod:`vigie.report.charts`; its data stands in it.
+        label: What it shows, for readers who cannot see it.
+    """
+    spec = chart.to_dict()
+    spec["config"] = {**spec.get("config", {}), **CONFIG}
+    drawn = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
+    return Html(_shrink(drawn, label))
+
+
+def _shrink(drawn: str, label: str) -> str:
+    root = _ROOT.search(drawn)
+    assert root is not None, "a drawing has a size"
+    width, height = float(root[1]), float(root[2])
+    body = drawn[root.end() :]
+    # Text nodes stay as they are: only what stands inside a tag is rewritten.
+    body = re.sub(r"<[^>]+>", lambda element: _slim(element[0]), _EMPTY.sub("", body))
+    before = ""
+    while before != body:
+        before, body = body, _BARE.sub(r"\1", body)
+    mark = "c" + hashlib.sha256(drawn.encode()).hexdigest()[:8]
+    body = re.sub(r'(\bid="|url\(#)', rf"\g<1>{mark}-", body)
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px" role="img" '
+        f'aria-label="{escape(label)}" fill="none">{body}'
+    )
+
+
+def _slim(element: str) -> str:
+    element = _NOISE.sub("", element)
+    element = _COLOUR.sub(lambda colour: f"var(--{VARIABLES[colour[0].lower()]})", element)
+    return _DIGITS.sub(lambda number: number[1] or number[2], element)
