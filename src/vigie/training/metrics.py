@@ -10,6 +10,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from vigie.economics import PayoffValues
 from vigie.training.result import Metrics
 
 NAN = float("nan")
@@ -60,7 +61,7 @@ def log_loss(y: np.ndarray, p: np.ndarray) -> float:
 def row_log_loss(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     """The same for each row, shape (n,)."""
     kept = np.clip(p, 1e-15, 1 - 1e-15)
-    return np.where(y == 1, -np.log(kept), -np.log1p(-kept))
+    return np.asarray(np.where(y == 1, -np.log(kept), -np.log1p(-kept)))
 
 
 def calibration_bins(y: np.ndarray, p: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,9 +97,7 @@ def lift(y: np.ndarray, p: np.ndarray, share: float = 0.1) -> float:
     return hits / k / base
 
 
-def measure(
-    y: np.ndarray, p: np.ndarray | None, act: np.ndarray, money: np.ndarray, ranking: np.ndarray | None = None
-) -> Metrics:
+def measure(y: np.ndarray, p: np.ndarray | None, act: np.ndarray, money: np.ndarray) -> Metrics:
     """All measures at once.
 
     Args:
@@ -106,29 +105,32 @@ def measure(
         p: Probabilities; ``None`` for a strategy that has none.
         act: Who is acted on.
         money: What each row brought under *act*, in currency.
-        ranking: Ranks rows for AUC, average precision and lift where that is not *p*.
     """
     positives, acted = int(np.sum(y)), int(np.sum(act))
     hits = int(np.sum(y[act]))
     precision = hits / acted if acted else 0.0
     recall = hits / positives if positives else NAN
-    order = p if ranking is None else ranking
     return Metrics(
         n=len(y),
         positives=positives,
-        auc=auc(y, order) if order is not None else NAN,
-        average_precision=average_precision(y, order) if order is not None else NAN,
+        auc=auc(y, p) if p is not None else NAN,
+        average_precision=average_precision(y, p) if p is not None else NAN,
         precision=precision,
         recall=recall,
         f1=2 * hits / (acted + positives) if acted + positives else NAN,
         brier=brier(y, p) if p is not None else NAN,
         log_loss=log_loss(y, p) if p is not None else NAN,
         ece=expected_calibration_error(y, p) if p is not None else NAN,
-        lift_at_10=lift(y, order) if order is not None else NAN,
+        lift_at_10=lift(y, p) if p is not None else NAN,
         acted=acted / len(y),
         value=float(np.mean(money)),
         value_total=float(np.sum(money)),
     )
+
+
+def realised(payoff: PayoffValues, act: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What *act* brought for each row, in currency, shape (n,); 0 where a sum of its cost matrix is not known."""
+    return np.nan_to_num(payoff.realised(act, y), nan=0.0)
 
 
 def mean_metrics(parts: Sequence[Metrics]) -> Metrics:

@@ -158,4 +158,4 @@ def stratified_draw(labels: np.ndarray, groups: np.ndarray, share: float, genera
     for members in (np.flatnonzero(positive), np.flatnonzero(~positive)):
         shuffled = generator.permutation(members)
         drawn[shuffled[: round(share * len(shuffled))]] = True
-    return drawn[groups]
+    return np.asarray(drawn[groups])

@@ -81,6 +81,11 @@ CODES: dict[str, Code] = {
         Severity.NOTE,
         "capacity ranks customers scored at one moment; with moments=at(...) each is decided alone: leave it out",
     ),
+    "VGE003": Code(
+        "The cost matrix is not known for some customers",
+        Severity.WARNING,
+        "fill the column in, or give a value for missing ones: customers['clv'].if_null(100)",
+    ),
     "VGE002": Code(
         "The decision is the same for everybody",
         Severity.WARNING,

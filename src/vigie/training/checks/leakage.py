@@ -38,10 +38,8 @@ _LATER = re.compile(
 )
 
 
-def leakage(
-    features: Columns, definitions: Sequence[Feature], labels: np.ndarray, *, seed: int
-) -> tuple[list[Finding], dict[str, Alone]]:
-    """What looks as if it had been written after the outcome, and the measures of each feature.
+def leakage(features: Columns, definitions: Sequence[Feature], labels: np.ndarray, *, seed: int) -> list[Finding]:
+    """What looks as if it had been written after the outcome.
 
     Args:
         features: Columns of the training rows.
@@ -61,7 +59,7 @@ def leakage(
     found += _telling_gaps(measures, [d.name for d in undated])
     found += _later_names(undated)
     found += _filled_together(sample, [d.name for d in undated])
-    return found, measures
+    return found
 
 
 def _of_undated_columns(definition: Feature) -> bool:

@@ -1,0 +1,59 @@
+"""An explainable boosting machine: a sum of curves that can be read one by one."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from vigie.bundle import AdditiveModel, fit_encoder
+from vigie.errors import MissingExtraError
+from vigie.training.candidates.candidate import FitOptions, Fitted, Rows, sample
+
+BAGS = 4
+PAIRS = 5
+BINS, PAIR_BINS = 256, 32
+MOST_ROUNDS = 5_000
+
+
+class ExplainableBoosting:
+    """One curve a feature and a few tables for pairs, boosted in turn (Lou et al. 2013; Nori et al. 2019)."""
+
+    name, title, complexity, learns, slow = "ebm", "Explainable boosting machine", 3, True, True
+
+    def fit(self, rows: Rows, options: FitOptions) -> Fitted:
+        """In one process: the bags are few, and each has its own seed."""
+        try:
+            from interpret.glassbox import ExplainableBoostingClassifier
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("interpret-core", extra="train") from error
+        rows, note = sample(rows, options.row_limit, options.seed)
+        encoder = fit_encoder(rows.columns, style="additive")
+        X = encoder.transform(rows.columns, len(rows))
+        nominal = set(encoder.categorical())
+        params = {
+            "outer_bags": BAGS,
+            "interactions": min(PAIRS, X.shape[1] * (X.shape[1] - 1) // 2),
+            "max_bins": BINS,
+            "max_interaction_bins": PAIR_BINS,
+            "max_rounds": MOST_ROUNDS,
+        }
+        machine = ExplainableBoostingClassifier(
+            **params,
+            feature_names=encoder.feature_names(),
+            feature_types=["nominal" if i in nominal else "continuous" for i in range(X.shape[1])],
+            random_state=options.seed,
+            n_jobs=1,
+        )
+        with warnings.catch_warnings():
+            # It says that its own charts leave missing values out; ours do not come from it.
+            warnings.filterwarnings("ignore", message="Missing values detected")
+            machine.fit(X, rows.labels)
+
+        def predict(matrix: np.ndarray) -> np.ndarray:
+            return np.asarray(machine.predict_proba(matrix)[:, 1])
+
+        def build() -> AdditiveModel:
+            return AdditiveModel.of(machine.bins_, machine.term_features_, machine.term_scores_, machine.intercept_)
+
+        return Fitted(encoder, predict, build, params=params, note=note)

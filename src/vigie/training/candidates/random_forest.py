@@ -1,0 +1,56 @@
+"""A random forest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vigie.bundle import TreeArrays, TreesModel, fit_encoder
+from vigie.training.candidates.candidate import FitOptions, Fitted, Rows, sample
+
+TREES = 300
+LEAF_ROWS = 10
+MOST_LEAVES = 3_000
+"""A leaf has at least this part of the rows, so that the model of a large base stays small enough to serve."""
+
+
+class RandomForest:
+    """Many deep trees on resampled rows, averaged (Breiman 2001)."""
+
+    name, title, complexity, learns, slow = "random_forest", "Random forest", 4, True, True
+
+    def fit(self, rows: Rows, options: FitOptions) -> Fitted:
+        """Each tree draws its rows with its own seed, so threads do not matter."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        rows, note = sample(rows, options.row_limit, options.seed)
+        encoder = fit_encoder(rows.columns, rows.labels, style="tree")
+        X = encoder.transform(rows.columns, len(rows))
+        params = {
+            "n_estimators": TREES,
+            "min_samples_leaf": max(LEAF_ROWS, len(rows) // MOST_LEAVES),
+            "max_features": "sqrt",
+        }
+        forest = RandomForestClassifier(**params, random_state=options.seed, n_jobs=options.threads).fit(X, rows.labels)
+
+        def predict(matrix: np.ndarray) -> np.ndarray:
+            return np.asarray(forest.predict_proba(matrix)[:, 1])
+
+        def build() -> TreesModel:
+            trees = (_arrays(estimator.tree_) for estimator in forest.estimators_)
+            return TreesModel.of_forest(trees, X.shape[1])
+
+        return Fitted(encoder, predict, build, params=params, note=note)
+
+
+def _arrays(tree: Any) -> TreeArrays:
+    return TreeArrays(
+        left=tree.children_left,
+        right=tree.children_right,
+        feature=tree.feature,
+        threshold=tree.threshold,
+        nan_left=tree.missing_go_to_left,
+        value=tree.value[:, 0, 1],
+        samples=tree.n_node_samples,
+    )

@@ -1,0 +1,154 @@
+"""The winner as a bundle: everything that serving, watching and an audit need, and nothing that a clock said."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vigie._version import __version__
+from vigie.bundle import (
+    Bundle,
+    DecisionRule,
+    Encoder,
+    Model,
+    inputs_of,
+    portable_features,
+    portable_payoff,
+    portable_rule,
+    profile_of,
+    segment_edges,
+    with_golden,
+)
+from vigie.definition import At
+from vigie.economics import acted_share, request_cut
+from vigie.errors import TrainingError
+from vigie.training.candidates import Fitted, Rows
+from vigie.training.cross_validate import CrossValidation
+from vigie.training.options import TrainOptions
+from vigie.training.result import CandidateResult
+from vigie.training.split import Split
+
+if TYPE_CHECKING:
+    from vigie.features.training_set import TrainingSet
+
+TOLERANCE = 1e-9
+"""Largest difference between the training pipeline's probability and the bundle's, on any row."""
+LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "interpret-core", "polars")
+
+
+def make_bundle(
+    training_set: TrainingSet,
+    fitted: Fitted,
+    cv: CrossValidation,
+    result: CandidateResult,
+    split: Split,
+    options: TrainOptions,
+    rows: Rows,
+) -> Bundle:
+    """The bundle, with golden predictions.
+
+    Its segments, its reference profile and the line for single requests come from predictions of cross-validation:
+    they are distributed as those of new customers are, which the model's predictions of its own training rows are not.
+
+    Args:
+        training_set: What was learned from.
+        fitted: The winner's final fit.
+        cv: Its cross-validation.
+        result: Its record.
+        split: Which rows learned.
+        options: Of the run.
+        rows: Of the whole training set.
+
+    Raises:
+        TrainingError: The bundle's model does not give the training pipeline's probabilities.
+    """
+    score, schema = training_set.score, training_set.schema
+    columns = {**training_set.extras, **training_set.features}
+    model = exact_model(fitted, rows)
+    validated = split.train[cv.rows]
+    bundle = Bundle(
+        score_name=score.name,
+        title=score.description.splitlines()[0] if score.description else f"{result.title} for {score.name}",
+        inputs=inputs_of(score, schema, columns),
+        features=portable_features(score, schema),
+        payoff=portable_payoff(score.decision.payoff()),
+        rule=portable_rule(score),
+        encoder=fitted.encoder if not fitted.reads_rule else Encoder(()),
+        model=model,
+        calibration=cv.calibration,
+        decision=_decision(training_set, cv),
+        segments=segment_edges(cv.probability),
+        profile=profile_of(
+            {name: values.take(validated) for name, values in training_set.features.items()}, cv.probability
+        ),
+        lineage=lineage(training_set, result, split, options),
+        metrics={"test": result.test.to_data(), "cross_validation": result.cv_mean.to_data()},
+    )
+    return with_golden(bundle, columns)
+
+
+def exact_model(fitted: Fitted, rows: Rows) -> Model:
+    """The model for the bundle, proved on every row.
+
+    Raises:
+        TrainingError: A probability differs from the training library's by more than 1e-9.
+    """
+    model = fitted.build()
+    X = fitted.matrix(rows)
+    difference = float(np.abs(model.probability(X) - fitted.predict(X)).max())
+    if not difference <= TOLERANCE:
+        raise TrainingError(
+            f"the portable model's probability differs from the training library's by {difference:.3g}",
+            where=model.kind,
+            remedy="this is a fault of Vigie or of a library's new version; please report it with both versions",
+        )
+    return model
+
+
+def _decision(training_set: TrainingSet, cv: CrossValidation) -> DecisionRule:
+    decision = training_set.score.decision
+    # Leads and loans are decided one by one: capacity has nobody to rank.
+    capacity = None if isinstance(training_set.score.moments, At) else decision.capacity
+    cut = None
+    if capacity is not None:
+        share = acted_share(capacity, training_set.moments)
+        cut = request_cut(cv.gain, share, cv.threshold.min_gain)
+    return DecisionRule(
+        min_gain=cv.threshold.min_gain,
+        request_min_gain=cut,
+        capacity=capacity,
+        origin=cv.threshold.origin,
+        act=decision.act,
+        leave=decision.leave,
+        positive=decision.positive,
+        currency=decision.currency,
+    )
+
+
+def lineage(training_set: TrainingSet, result: CandidateResult, split: Split, options: TrainOptions) -> dict[str, Any]:
+    """Where the model comes from, as plain data.
+
+    What was known is told by the versions of the data. The moment at which somebody pressed the button is not part of
+    it, so that the same data and options give the same bundle; the registry keeps that moment.
+    """
+    return {
+        "data": dict(sorted(training_set.versions.items())),
+        "rows": len(training_set.labels),
+        "definition": training_set.score.fingerprint,
+        "code": options.code_version,
+        "vigie": __version__,
+        "candidate": result.name,
+        "params": {key: _plain(value) for key, value in sorted(result.params.items())},
+        "seed": options.seed,
+        "split": {key: value for key, value in asdict(split.description).items() if value is not None},
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "fitted_on": "training rows before the test",
+        "note": result.note,
+    }
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
