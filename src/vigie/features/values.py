@@ -156,6 +156,16 @@ Columns = Mapping[str, Values]
 """Name → column; all of one length."""
 
 
+def picked(values: Values, place: Array, null: Array) -> Values:
+    """The values at *place*, null where *null*; there, *place* may be anything."""
+    if not len(values):
+        return Values(values.kind, Values.missing(values.kind, len(place)).data, values.categories)
+    found = values.take(np.where(null, 0, place))
+    if null.any():
+        found.data[null] = _NULLS[values.kind]
+    return found
+
+
 def _objects(values: Sequence[object]) -> Array:
     data = np.empty(len(values), dtype=object)
     data[:] = values
