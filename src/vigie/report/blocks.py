@@ -47,7 +47,8 @@ def table(
         cells = [tag("td", cell, class_=_style(head)) for head, cell in zip(heads[1:], rest, strict=True)]
         mark = "chosen" if number in chosen else None
         body.append(tag("tr", tag("th", first, scope="row", class_=_style(heads[0])), *cells, class_=mark))
-    inside = tag("table", tag("caption", caption), tag("thead", top), tag("tbody", *body))
+    style = "full" if any(head.words for head in heads) or len(heads) > 5 else None
+    inside = tag("table", tag("caption", caption), tag("thead", top), tag("tbody", *body), class_=style)
     # A region that scrolls must be reachable by keyboard and have a name.
     name = caption if isinstance(caption, str) else heads[0].title
     return tag("div", inside, class_="scroll", tabindex=0, role="region", aria_label=f"Table: {name}")

@@ -17,6 +17,9 @@ from vigie.report.theme import CONFIG
 if TYPE_CHECKING:
     import altair
 
+GROWTH = 1.15
+"""How much a drawing may grow where there is room: text is 12 px in it, 14 on a desktop and 10 on a phone."""
+
 _EMPTY = re.compile(r'<path [^>]*(?:d="M0,0h0v0h0Z"|d="" [^>]*display="none")[^>]*/>')
 _NOISE = re.compile(
     r' (?:class|role|aria-[a-z]+|pointer-events|stroke-miterlimit|font-family|xmlns(?::\w+)?|version)="[^"]*"'
@@ -30,7 +33,7 @@ _ROOT = re.compile(r'<svg[^>]*? width="([\d.]+)"[^>]*? height="([\d.]+)"[^>]*>')
 
 
 def inline(chart: altair.Chart | altair.LayerChart, label: str) -> Html:
-    """*chart* in the house theme as an ``<svg>`` element of its natural width or, where there is less room, narrower.
+    """*chart* in the house theme as an ``<svg>`` element a little larger than drawn or, where there is less room, smaller.
 
     Args:
         chart: Made by a function of :mod:`vigie.report.charts`; its data stands in it.
@@ -55,7 +58,7 @@ def _shrink(drawn: str, label: str) -> str:
     mark = "c" + hashlib.sha256(drawn.encode()).hexdigest()[:8]
     body = re.sub(r'(\bid="|url\(#)', rf"\g<1>{mark}-", body)
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px" role="img" '
+        f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{width * GROWTH:.0f}px" role="img" '
         f'aria-label="{escape(label)}" fill="none">{body}'
     )
 

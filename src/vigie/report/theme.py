@@ -6,10 +6,10 @@ from typing import Any
 
 from vigie.report.palette import BLUE, GREY, GRID, INK, MUTED
 
-WIDTH = 460
-"""Pixels of a chart that stands beside another on a desktop and fills a phone."""
-WIDE = 940
-"""Pixels of a chart that has a desktop's whole width; it has a narrow twin for phones."""
+WIDTH = 400
+"""Units of a chart that stands beside another on a desktop and fills a phone; a unit is a pixel, give or take 15 %."""
+WIDE = 860
+"""Units of a chart that has a desktop's whole width; it has a narrow twin for phones."""
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """Three names of the same widths, so that text drawn here has room on the reader's machine; ``page.css`` names them too."""

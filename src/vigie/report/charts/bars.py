@@ -117,4 +117,4 @@ def tenths_bars(rates: Sequence[float], average: float) -> alt.LayerChart:
     bars = base.mark_bar(size=24, color=BLUE, cornerRadiusEnd=2).encode(x=x, y=y)
     text = base.mark_text(dy=-7, fontSize=11).encode(x=x, y=y, text=alt.Text("rate:Q", format=".0%"))
     line = alt.Chart(rows([{"y": average}])).mark_rule(strokeDash=[4, 4], color=INK).encode(y="y:Q")
-    return layered(bars, text, line, width=WIDTH, height=320)
+    return layered(line, bars, text, width=WIDTH, height=320)

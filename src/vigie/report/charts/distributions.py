@@ -44,7 +44,7 @@ def number_mini(bins: Sequence[Bin], *, dates: bool = False) -> alt.LayerChart:
         dates: Whether the values are moments.
     """
     wide = max(abs(bins[0].low), abs(bins[-1].high)) >= 10_000
-    axis = alt.Axis(title=None, tickCount=4, labelFontSize=11, format="%b %Y" if dates else "~s" if wide else "~g")
+    axis = alt.Axis(title=None, tickCount=4, labelFontSize=11, format="%b %Y" if dates else "~s" if wide else ",.4~r")
     x = alt.X(
         "v:T" if dates else "v:Q",
         axis=axis,
@@ -66,15 +66,16 @@ def category_mini(groups: Sequence[tuple[str, float, float, float]]) -> alt.Laye
             "label": label,
             "size": size,
             "rate": rate,
+            "at": max(rate, average),
             "text": f"{rate:.0%}" if rate >= 0.1 or rate == 0 else f"{rate:.1%}",
         }
-        for label, size, rate, _ in groups
+        for label, size, rate, average in groups
     )
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelFontSize=11, labelColor=INK, labelLimit=112))
     x = alt.X("rate:Q", scale=alt.Scale(domain=[0, top * 1.3], nice=False), axis=None)
     base = alt.Chart(data)
     bars = base.mark_bar(color=VERMILLION, cornerRadiusEnd=1).encode(x=x, y=y, size=alt.value(9))
-    text = base.mark_text(align="left", dx=4, fontSize=11, color=MUTED).encode(x=x, y=y, text="text:N")
+    text = base.mark_text(align="left", dx=4, fontSize=11, color=MUTED).encode(x=alt.X("at:Q"), y=y, text="text:N")
     average = alt.Chart(rows([{"a": groups[0][3]}])).mark_rule(color=INK, strokeDash=[3, 2]).encode(x="a:Q")
     return layered(bars, text, average, width=MINI, height=14 + 19 * len(groups))
 

@@ -136,17 +136,15 @@ def _padded(values: Sequence[float]) -> list[float]:
 
 
 def _lift(strategy: Strategy, strategies: Sequence[Strategy], heights: Sequence[float], height: int) -> int:
-    """Pixels that a label is moved up or down: away from the label of a neighbour at about the same place."""
+    """Pixels that a label is moved down: the chosen one stands above the curve, the others below their mark."""
+    if strategy.chosen:
+        return -16
     low, high = _padded(heights)
-    near = [
-        s
+    crowded = any(
+        not s.chosen
+        and abs(s.share - strategy.share) < 0.3
+        and 0 <= (strategy.value - s.value) / (high - low) * height < 26
+        and s is not strategy
         for s in strategies
-        if s is not strategy
-        and (s.share < 0.55) == (strategy.share < 0.55)
-        and abs(s.share - strategy.share) < 0.4
-        and abs(s.value - strategy.value) / (high - low) * height < 24
-    ]
-    if not near:
-        return -12 if strategy.chosen else 4
-    above = sum((s.value, s.share) < (strategy.value, strategy.share) for s in near)
-    return -12 if above else 16
+    )
+    return 0 if crowded else 16

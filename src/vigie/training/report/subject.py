@@ -1,0 +1,136 @@
+"""What several sections of a training report need, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from vigie.definition.moments import At
+from vigie.definition.score import Score
+from vigie.economics import ProfitCurve, profit_curve, strategy_acts
+from vigie.economics.strategies import NOBODY, RULE, VIGIE
+from vigie.features import rowwise
+from vigie.report.charts.money import Strategy
+from vigie.training.capacity import Capacity
+from vigie.training.report.words import Words
+from vigie.training.result import Metrics, TrainingResult
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A training run as the report's sections look at it.
+
+    Attributes:
+        result: The run.
+    """
+
+    result: TrainingResult
+
+    @property
+    def score(self) -> Score:
+        """The question."""
+        return self.result.training_set.score
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code of all money."""
+        return self.result.currency
+
+    @cached_property
+    def words(self) -> Words:
+        """Words of the decision."""
+        return Words.of(self.score.decision)
+
+    @property
+    def capacity(self) -> int | None:
+        """How many can be acted on at one moment, where that bounds the test: customers with a moment each are unbounded."""
+        return None if isinstance(self.score.moments, At) else self.score.decision.capacity
+
+    @property
+    def vigie(self) -> Metrics:
+        """The proposed decision on the test rows."""
+        return self.result.strategies[VIGIE]
+
+    @cached_property
+    def rival(self) -> str:
+        """The strategy that brings most without Vigie's decision; of equals the simplest."""
+        others = {name: m.value for name, m in self.result.strategies.items() if name != VIGIE}
+        return max(
+            others, key=lambda name: others[name] if others[name] == others[name] else float("-inf"), default=NOBODY
+        )
+
+    @property
+    def advantage(self) -> float:
+        """Money for one customer that the decision brings more than :attr:`rival`."""
+        return self.vigie.value - self.result.strategies[self.rival].value
+
+    @cached_property
+    def gain(self) -> Array:
+        """Expected gain of acting on each test row."""
+        return self.result.test_payoff.gain(self.result.best.probability_test)
+
+    @cached_property
+    def acts(self) -> dict[str, Array]:
+        """Who each strategy acts on among the test rows; only strategies whose acts bring exactly what was measured.
+
+        The result keeps money, not acts. They are worked out again by the same functions and checked against it, so
+        that an interval is never drawn around another decision than the one reported.
+        """
+        result, capacity, moments = self.result, self.capacity, self.result.test_moments
+        limits = Capacity.of(capacity, result.training_set.moments)
+        act = limits.act(self.gain, result.best.min_gain, result.test_index)
+        rule = None
+        if self.score.rule is not None and RULE in result.strategies:
+            extras = {name: values.take(result.test_index) for name, values in result.training_set.extras.items()}
+            rule = np.nan_to_num(rowwise.evaluate(self.score.rule, extras, len(result.test_index)).data)
+        found = strategy_acts(
+            result.best.probability_test,
+            act,
+            rule=rule,
+            capacity=capacity,
+            moments=moments,
+            seed=result.options.seed,
+        )
+        return {name: chosen for name, chosen in found.items() if self._brings(name, chosen)}
+
+    def _brings(self, name: str, act: Array) -> bool:
+        measured = self.result.strategies.get(name)
+        if measured is None:
+            return False
+        value = float(np.mean(self.result.test_payoff.realised(act, self.result.test_labels)))
+        return bool(np.isclose(value, measured.value, rtol=1e-6, atol=1e-9))
+
+    @cached_property
+    def curve(self) -> ProfitCurve | None:
+        """Money for one customer over the share acted on; ``None`` without test rows."""
+        if not len(self.result.test_labels):
+            return None
+        act = self.acts.get(VIGIE, np.asarray(self.gain >= self.result.best.min_gain))
+        return profit_curve(self.gain, self.result.test_payoff, self.result.test_labels, act)
+
+    @cached_property
+    def threshold(self) -> tuple[float, float] | None:
+        """Lowest and highest probability that is acted on from, over the test rows; ``None`` where there is none.
+
+        ``gain(p) ≥ min_gain`` solved for *p*; both are equal where the cost matrix is the same for all.
+        """
+        pay, least = self.result.test_payoff, self.result.best.min_gain
+        cost = pay.pass_negative - pay.act_negative
+        slope = np.asarray(pay.act_positive - pay.pass_positive + cost, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            level = np.atleast_1d(np.where(slope > 0, (least + cost) / slope, np.nan))
+        level = level[(level >= 0) & (level <= 1)]
+        return (float(level.min()), float(level.max())) if len(level) else None
+
+    def strategies(self) -> list[Strategy]:
+        """Every strategy with what it brought, the proposed one last."""
+        return [
+            Strategy(self.words.strategy(name), m.acted, m.value, name == VIGIE)
+            for name, m in sorted(self.result.strategies.items(), key=lambda item: item[0] == VIGIE)
+            if m.value == m.value
+        ]
