@@ -22,10 +22,11 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         values: The inputs by name, as the model saw them; ``None`` for null, a time in microseconds UTC.
         probability: Of the outcome, 0 … 1.
         decision: What to do, in the words of the project's decision, e.g. ``"contact"`` or ``"leave"``.
-        gain: Expected gain of acting instead of passing, in ``currency`` units of the bundle, per customer.
-        expected_value: Expected result of the decision taken, same unit.
+        gain: Expected gain of acting instead of passing, in ``currency`` units of the bundle, per customer; ``None`` where
+            a sum of the cost matrix is not known for the customer.
+        expected_value: Expected result of the decision taken, same unit; ``None`` likewise.
         segment: Name of the risk segment.
-        threshold: Lowest gain at which the model acts, same unit.
+        threshold: Lowest gain at which the model acts, same unit; ``None`` where no finite gain is asked for.
         arm: Which of several models or policies decided.
         assignment_probability: Probability with which the customer came into that arm, above 0 up to 1.
         latency_us: Microseconds from the whole request received to the answer ready.
@@ -44,10 +45,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
     probability: float
     decision: str
-    gain: float
-    expected_value: float
+    gain: float | None
+    expected_value: float | None
     segment: str
-    threshold: float
+    threshold: float | None
     arm: str = "champion"
     assignment_probability: float = 1.0
     latency_us: int = 0

@@ -1,0 +1,222 @@
+"""The scoring API as one ASGI application.
+
+Scoring itself is plain ASGI (:mod:`vigie.serving.post_route`), found by its path before FastAPI is asked; whatever is
+called less often (health, metrics, models, documentation) is FastAPI's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vigie._version import __version__
+from vigie.bundle import SEGMENT_NAMES
+from vigie.clock import Clock
+from vigie.errors import JournalError, SettingsError, did_you_mean
+from vigie.journal import PredictionJournal, identifiers
+from vigie.serving.invocations import InvocationAnswer, rows_of_invocation
+from vigie.serving.messages import ScoreAnswer, decode, rows_of
+from vigie.serving.metrics import Metrics, ModelLabels
+from vigie.serving.model_card import card_of
+from vigie.serving.openapi import describe
+from vigie.serving.post_route import PostRoute, Sent
+from vigie.serving.refusal import Detail, Refusal, RequestError, refused
+from vigie.serving.scoring import Scoring
+from vigie.serving.served import Served
+from vigie.serving.settings import ServingSettings
+
+
+class ScoringApp(FastAPI):
+    """FastAPI, asked only for the paths that are not in :attr:`plain`.
+
+    Attributes:
+        plain: Plain ASGI applications by exact path. FastAPI's middleware does not see their requests.
+    """
+
+    plain: dict[str, ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            route = self.plain.get(scope["path"])
+            if route is not None:
+                await route(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
+def create_app(
+    models: Mapping[str, Served],
+    journal: PredictionJournal,
+    clock: Clock,
+    settings: ServingSettings | None = None,
+) -> FastAPI:
+    """The scoring API for *models*.
+
+    Args:
+        models: By name of the score, at least one.
+        journal: Where every prediction is recorded before it is answered. Closed when the app ends.
+        clock: Gives every answer its moment.
+        settings: Limits, and the default model.
+
+    Raises:
+        SettingsError: There is no model, or the default one is not among them.
+    """
+    settings = settings or ServingSettings()
+    default = _default(models, settings)
+    metrics = Metrics([_labels(served) for served in models.values()], settings)
+    scorings = {name: Scoring(served, journal, metrics, settings) for name, served in models.items()}
+
+    def post(label: str, scoring: Scoring | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
+        return PostRoute(label, scoring, read, write, clock=clock, metrics=metrics, settings=settings)
+
+    def read_score(body: bytes, content_type: str) -> Sent:
+        if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
+            raise refused(415, "content-type", f"{content_type} is not understood", "send application/json", "protocol")
+        request = decode(body)
+        return Sent(rows_of(request, settings.max_rows), request.as_of, request.request_id)
+
+    kinds = models[default].kinds if isinstance(default, str) else {}
+
+    def read_invocation(body: bytes, content_type: str) -> Sent:
+        return Sent(rows_of_invocation(body, content_type, kinds, settings.max_rows))
+
+    def write_invocation(answer: ScoreAnswer) -> InvocationAnswer:
+        return InvocationAnswer(answer.predictions)
+
+    chosen = scorings[default] if isinstance(default, str) else default
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        journal.close()
+
+    app = ScoringApp(title=_title(models), version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.plain = {
+        "/v1/score": post("score", chosen, read_score),
+        "/invocations": post("invocations", chosen, read_invocation, write_invocation),
+        **{f"/v1/scores/{name}/score": post("score", scoring, read_score) for name, scoring in scorings.items()},
+    }
+    _add_routes(app, models, journal, clock, metrics)
+    described = describe(app, models, default if isinstance(default, str) else None)
+    app.openapi = lambda: described  # type: ignore[method-assign]
+    return app
+
+
+def _add_routes(
+    app: FastAPI, models: Mapping[str, Served], journal: PredictionJournal, clock: Clock, metrics: Metrics
+) -> None:
+    page = resources.files("vigie.serving").joinpath("docs.html").read_text(encoding="utf-8")
+    cards = msgspec.json.encode([card_of(served) for served in models.values()])
+
+    def unready() -> str | None:
+        try:
+            journal.check(clock.now())
+        except JournalError as error:
+            return str(error)
+        return None
+
+    @app.get("/", include_in_schema=False)
+    async def start() -> RedirectResponse:
+        return RedirectResponse("docs")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page)
+
+    @app.get("/v1/models", tags=["models"], summary="The models in service and their inputs")
+    async def list_models() -> Response:
+        """Name, version, bundle, decision, segments and the signature: every input with its kind."""
+        return Response(cards, media_type="application/json")
+
+    @app.get("/healthz", tags=["health"], summary="The process is alive")
+    async def healthz() -> dict[str, str]:
+        """Restart the process if this is not answered."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["health"], summary="Models are loaded and predictions can be recorded")
+    async def readyz(response: Response) -> dict[str, Any]:
+        """503 with the reason while no prediction could be recorded: send no traffic then."""
+        reason = unready()
+        if reason is not None:
+            response.status_code = 503
+            return {"status": "not ready", "reason": reason}
+        return {"status": "ready", "models": {name: served.version for name, served in models.items()}}
+
+    @app.get(
+        "/metrics", tags=["health"], summary="Counts and latencies for Prometheus", response_class=PlainTextResponse
+    )
+    async def exposition() -> Response:
+        """Of all workers of this server together."""
+        return Response(metrics.exposition(), media_type="text/plain; version=1.0.0; charset=utf-8")
+
+    @app.get("/ping", tags=["MLflow and SageMaker"], summary="Ready, as SageMaker and MLflow ask")
+    @app.get("/health", tags=["MLflow and SageMaker"], summary="Ready, as MLflow asks")
+    async def ping() -> Response:
+        """200 with an empty line, or 503."""
+        return Response("\n", status_code=200 if unready() is None else 503, media_type="application/json")
+
+    @app.get("/version", tags=["MLflow and SageMaker"], summary="Version of Vigie", response_class=PlainTextResponse)
+    async def version() -> PlainTextResponse:
+        """In MLflow's protocol the version of the server."""
+        return PlainTextResponse(__version__)
+
+    @app.api_route("/v1/scores/{name}/score", methods=["POST"], include_in_schema=False)
+    async def unknown_model(name: str) -> Response:
+        raise refused(404, "name", f"no score is called {name!r}", did_you_mean(name, models), "model")
+
+    def refuse(problem: RequestError) -> Response:
+        metrics.error(problem.kind)
+        metrics.refusal(problem.status)
+        request_id = identifiers(clock.now())[0]
+        return Response(
+            msgspec.json.encode(Refusal(list(problem.details), request_id)),
+            status_code=problem.status,
+            headers={"x-request-id": request_id},
+            media_type="application/json",
+        )
+
+    @app.exception_handler(RequestError)
+    async def on_problem(_: Request, problem: RequestError) -> Response:
+        return refuse(problem)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        known = sorted({*app.openapi()["paths"]})
+        remedy = did_you_mean(request.url.path, known) if error.status_code == 404 else "see /docs"
+        return refuse(RequestError(error.status_code, [Detail("path", str(error.detail), remedy)], "protocol"))
+
+
+def _default(models: Mapping[str, Served], settings: ServingSettings) -> str | RequestError:
+    """Name of the model that ``/v1/score`` answers with, or the problem that it has none."""
+    if not models:
+        raise SettingsError("there is no model to serve", remedy="train one, or name a bundle")
+    if settings.default_model is not None:
+        if settings.default_model not in models:
+            raise SettingsError(
+                f"the default score {settings.default_model!r} is not served",
+                remedy=did_you_mean(settings.default_model, models),
+            )
+        return settings.default_model
+    if len(models) == 1:
+        return next(iter(models))
+    paths = ", ".join(f"/v1/scores/{name}/score" for name in models)
+    return refused(404, "path", f"{len(models)} scores are served and none is the default", f"ask {paths}", "model")
+
+
+def _labels(served: Served) -> ModelLabels:
+    rule = served.bundle.decision
+    return ModelLabels(
+        served.name, served.version, served.bundle.hash, tuple(dict.fromkeys((rule.act, rule.leave))), SEGMENT_NAMES
+    )
+
+
+def _title(models: Mapping[str, Served]) -> str:
+    return f"Scoring API: {', '.join(models)}" if len(models) < 4 else "Scoring API"

@@ -1,0 +1,202 @@
+"""What the scoring API is asked and what it answers, and nothing else: the decoder and the OpenAPI page both read this."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from vigie.clock import iso, parse_moment
+from vigie.serving.refusal import from_decoding, refused
+
+RequestId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._:\-]{1,128}$",
+        description="Up to 128 letters, digits and ._:- of your choice; comes back in the answer and in X-Request-ID.",
+    ),
+]
+CustomerId = Annotated[
+    str | int,
+    Meta(description="Key of a customer. Alone: the features are looked up. Beside `values`: a name for the record."),
+]
+GivenValues = Annotated[dict[str, Any], Meta(description="The model's inputs by name.")]
+AsOf = Annotated[
+    str,
+    Meta(description="ISO 8601: the moment to score at, or that the values describe; default now. UTC without offset."),
+]
+
+
+class Customer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One customer to score: by id, or by values."""
+
+    customer_id: CustomerId | None = None
+    values: GivenValues | None = None
+
+
+class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Who is to be scored: one customer by ``values`` or ``customer_id``, or many as ``customers``."""
+
+    values: GivenValues | None = None
+    customer_id: CustomerId | None = None
+    customers: list[Customer] | None = None
+    as_of: AsOf | None = None
+    request_id: RequestId | None = None
+
+
+class ModelAnswer(msgspec.Struct, frozen=True):
+    """Which model answered.
+
+    Attributes:
+        name: Name of the score.
+        version: Version in the registry.
+        bundle: Hash of the bundle.
+    """
+
+    name: str
+    version: str
+    bundle: str
+
+
+class PredictionAnswer(msgspec.Struct, frozen=True):
+    """One customer's score and what to do.
+
+    Attributes:
+        customer_id: As asked; null where none was given.
+        score: Probability of the outcome, 0 to 1.
+        decision: What to do, in the words of the project's decision.
+        segment: Risk segment.
+        expected_value: Expected result of the decision in the project's currency; null where a sum is not known.
+        as_of: The moment the values describe, ISO 8601.
+    """
+
+    customer_id: str | None
+    score: float
+    decision: str
+    segment: str
+    expected_value: float | None
+    as_of: str
+
+
+class ScoreAnswer(msgspec.Struct, frozen=True):
+    """The answer, of one shape for one customer and for many."""
+
+    request_id: str
+    model: ModelAnswer
+    predictions: list[PredictionAnswer]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One customer of a decoded request.
+
+    Attributes:
+        customer: The id as text.
+        values: What was sent; ``None`` where the features are to be looked up.
+        customer_path: Where the id stands in the request, e.g. ``customers[3].customer_id``.
+        values_path: Where the values stand in the request, e.g. ``customers[3].values``.
+    """
+
+    customer: str | None
+    values: dict[str, Any] | None
+    customer_path: str
+    values_path: str
+
+
+_decode = msgspec.json.Decoder(ScoreRequest | list[Customer]).decode
+
+
+def decode(body: bytes) -> ScoreRequest:
+    """The request in *body*; a bare list is short for ``{"customers": [...]}``.
+
+    Raises:
+        RequestError: It is not JSON or not of the shape.
+    """
+    try:
+        request = _decode(body)
+    except (ValueError, RecursionError) as error:
+        raise from_decoding(error) from error
+    return request if isinstance(request, ScoreRequest) else ScoreRequest(customers=request)
+
+
+def rows_of(request: ScoreRequest, limit: int) -> list[Row]:
+    """Who is to be scored, in order.
+
+    Raises:
+        RequestError: Nobody, one and many at once, or more than *limit*.
+    """
+    if request.customers is None:
+        return [_row("", "", request.customer_id, request.values)]
+    if request.values is not None or request.customer_id is not None:
+        raise refused(
+            422,
+            "customers",
+            "one customer and a list of customers in one request",
+            "put values or customer_id into the list, or leave the list out",
+        )
+    if not request.customers:
+        raise refused(422, "customers", "the list is empty", "name at least one customer")
+    check_count(len(request.customers), limit, "customers")
+    return [
+        _row(f"customers[{i}]", f"customers[{i}].", one.customer_id, one.values)
+        for i, one in enumerate(request.customers)
+    ]
+
+
+def check_count(count: int, limit: int, field: str) -> None:
+    """Returns if *count* rows may be sent at once.
+
+    Raises:
+        RequestError: They may not.
+    """
+    if count > limit:
+        raise refused(
+            422,
+            field,
+            f"{count:,} customers in one request; the limit is {limit:,}",
+            "send several requests, or score a whole base with vigie score",
+        )
+
+
+def _row(path: str, prefix: str, customer_id: str | int | None, values: dict[str, Any] | None) -> Row:
+    if customer_id is None and values is None:
+        raise refused(
+            422,
+            path or "body",
+            "neither values nor customer_id",
+            'send {"values": {...}}, {"customer_id": "..."} or {"customers": [...]}',
+        )
+    return Row(id_text(customer_id, f"{prefix}customer_id"), values, f"{prefix}customer_id", f"{prefix}values")
+
+
+def id_text(customer_id: str | int | None, path: str) -> str | None:
+    """A customer's id as text.
+
+    Raises:
+        RequestError: It is empty or longer than 256 characters.
+    """
+    if customer_id is None:
+        return None
+    customer = str(customer_id)
+    if not 0 < len(customer) <= 256:
+        raise refused(422, path, f"an id has 1 to 256 characters, this one has {len(customer)}")
+    return customer
+
+
+def moment_asked(as_of: str | None, now: int) -> int:
+    """The moment to score at, microseconds UTC.
+
+    Raises:
+        RequestError: *as_of* is not a date or time, or lies after *now* or before 1970.
+    """
+    if as_of is None:
+        return now
+    try:
+        moment = parse_moment(as_of)
+    except (ValueError, OverflowError) as error:
+        raise refused(
+            422, "as_of", f"{as_of!r} is not an ISO 8601 date or time", "write 2026-03-01 or 2026-03-01T12:00:00Z"
+        ) from error
+    if not 0 <= moment <= now:
+        raise refused(422, "as_of", f"{as_of} is not between 1970 and now ({iso(now)})", "leave it out to score now")
+    return moment

@@ -1,0 +1,143 @@
+"""What a server tells Prometheus. Every label's values are known at the start, so the number of series is bounded."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from vigie._version import __version__
+from vigie.serving.counters import Counters
+from vigie.serving.refusal import KINDS
+from vigie.serving.settings import ServingSettings
+
+SCORING = ("score", "invocations")
+OTHER = "other"
+ROUTES = (*SCORING, OTHER)
+STATUSES = (200, 400, 404, 405, 413, 415, 422, 503)
+SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the latency histogram's buckets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLabels:
+    """What the series of one model are called.
+
+    Attributes:
+        score: Name of the score.
+        version: Version in the registry.
+        bundle: Hash of the bundle.
+        decisions: The words of its decision.
+        segments: The names of its risk segments.
+    """
+
+    score: str
+    version: str
+    bundle: str
+    decisions: Sequence[str]
+    segments: Sequence[str]
+
+
+class Metrics(Collector):
+    """Counts of one server. :meth:`exposition` writes them down in Prometheus' text format.
+
+    Args:
+        models: The models it serves.
+        settings: Says whether counters are shared among workers.
+    """
+
+    def __init__(self, models: Sequence[ModelLabels], settings: ServingSettings) -> None:
+        self._models = models
+        self._requests = [(route, status) for route in ROUTES for status in STATUSES]
+        self._predictions = [(m.score, d, s) for m in models for d in m.decisions for s in m.segments]
+        # One histogram a scoring route: its buckets, the one without bound, and the sum of seconds.
+        self._histograms = [(route, cell) for route in SCORING for cell in range(len(SECONDS) + 2)]
+        keys: list[object] = [*self._requests, *self._predictions, *KINDS, *self._histograms]
+        self._counters = Counters(len(keys), settings.counters)
+        self._cells = self._counters.cells
+        self._request_at = {key: keys.index(key) for key in self._requests}
+        self._prediction_at = {key: keys.index(key) for key in self._predictions}
+        self._error_at = {key: keys.index(key) for key in KINDS}
+        self._histogram_at = {route: keys.index((route, 0)) for route in SCORING}
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        if settings.counters is None:
+            ProcessCollector(registry=self._registry)
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """One request to a scoring route was answered."""
+        cells, start = self._cells, self._histogram_at[route]
+        cells[self._request_at[route, status]] += 1
+        cells[start + bisect_left(SECONDS, seconds)] += 1
+        cells[start + len(SECONDS) + 1] += seconds
+
+    def refusal(self, status: int) -> None:
+        """A request to no scoring route was refused."""
+        self._cells[self._request_at[OTHER, status]] += 1
+
+    def prediction(self, score: str, decision: str, segment: str) -> None:
+        """One customer was scored and recorded."""
+        self._cells[self._prediction_at[score, decision, segment]] += 1
+
+    def error(self, kind: str) -> None:
+        """One request was refused; *kind* is of :data:`~vigie.serving.refusal.KINDS`."""
+        self._cells[self._error_at[kind]] += 1
+
+    def exposition(self) -> bytes:
+        """Every series, in Prometheus' text format, summed over the workers."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric families, from what was counted so far."""
+        totals = self._counters.totals()
+        yield InfoMetricFamily("vigie_build", "Version of Vigie.", {"version": __version__})
+        model = GaugeMetricFamily(
+            "vigie_model_info", "Models in service; always 1.", labels=["score", "version", "bundle"]
+        )
+        for m in self._models:
+            model.add_metric([m.score, m.version, m.bundle], 1)
+        yield model
+        requests = CounterMetricFamily(
+            "vigie_requests",
+            "Requests answered by the scoring routes, and refused by others.",
+            labels=["route", "status"],
+        )
+        for key, at in self._request_at.items():
+            requests.add_metric([key[0], str(key[1])], totals[at])
+        yield requests
+        predictions = CounterMetricFamily(
+            "vigie_predictions", "Customers scored and recorded.", labels=["score", "decision", "segment"]
+        )
+        for labels, at in self._prediction_at.items():
+            predictions.add_metric(labels, totals[at])
+        yield predictions
+        errors = CounterMetricFamily("vigie_errors", "Requests refused, by what was wrong.", labels=["kind"])
+        for kind, at in self._error_at.items():
+            errors.add_metric([kind], totals[at])
+        yield errors
+        failures = CounterMetricFamily("vigie_journal_failures", "Requests refused because nothing could be recorded.")
+        failures.add_metric([], totals[self._error_at["journal"]])
+        yield failures
+        yield self._latency(totals)
+
+    def _latency(self, totals: list[float]) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(
+            "vigie_request_seconds", "Seconds from a request's arrival to its answer.", labels=["route"]
+        )
+        for route, start in self._histogram_at.items():
+            seen, buckets = 0.0, []
+            for i, bound in enumerate([*map(str, SECONDS), "+Inf"]):
+                seen += totals[start + i]
+                buckets.append((bound, seen))
+            family.add_metric([route], buckets, totals[start + len(SECONDS) + 1])
+        return family

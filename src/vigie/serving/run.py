@@ -1,0 +1,152 @@
+"""Runs a scoring server: one port, one process or several, ended without cutting off anyone who is being answered."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from vigie.errors import SettingsError, VigieError
+from vigie.serving.settings import ServingSettings
+
+AppFactory = Callable[[ServingSettings], FastAPI]
+"""Makes the app. For several workers it is sent to each process, so it must be a function of a module, or a
+``functools.partial`` of one with plain arguments."""
+
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75  # longer than the idle timeout of common load balancers, so that they never reuse a closed one
+GRACE_SECONDS = 20  # within the 30 s that container platforms wait before they kill
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """The app's factory as each worker process calls it."""
+
+    factory: AppFactory
+    settings: ServingSettings
+
+    def __call__(self) -> FastAPI:
+        try:
+            return self.factory(self.settings)
+        except VigieError as error:
+            # The exit code tells the parent that another try would end the same way.
+            sys.stderr.write(f"{error}\n")
+            sys.exit(STARTUP_FAILURE)
+
+
+def serve(
+    factory: AppFactory,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: int = 1,
+    settings: ServingSettings | None = None,
+    allow_insecure: bool = False,
+    on_listening: Callable[[str], None] | None = None,
+) -> None:
+    """Serves until SIGINT or SIGTERM; then finishes the requests it has begun, for 20 seconds at most.
+
+    Args:
+        factory: Makes the app from the settings; called once in each worker.
+        host: Address to listen on. One that other machines can reach is refused without *allow_insecure*.
+        port: Port to listen on; 0 for any free one.
+        workers: Processes that share the port. Each loads the models and writes its own segment of the journal.
+        settings: Limits and choices.
+        allow_insecure: Listen on *host* although callers are not authenticated.
+        on_listening: Told the server's URL once the port is open; requests wait from then on until the app is loaded.
+
+    Raises:
+        SettingsError: The host or port cannot be listened on, or the workers cannot start.
+        VigieError: What the factory raises, with one worker.
+    """
+    refuse_open_door(host, allow_insecure=allow_insecure)
+    if workers < 1:
+        raise SettingsError(f"workers={workers} is not a number of processes", remedy="give 1 or more")
+    settings = settings or ServingSettings()
+    if workers == 1:
+        app = factory(settings)
+        with _listen(host, port) as door:
+            _tell(on_listening, door)
+            uvicorn.Server(_config(app)).run(sockets=[door])
+        return
+    with tempfile.TemporaryDirectory(prefix="vigie-counters-") as counters, _listen(host, port) as door:
+        worker = _Worker(factory, replace(settings, counters=Path(counters)))
+        supervisor = Multiprocess(_config(worker, factory=True, workers=workers), sockets=[door])
+        _tell(on_listening, door)
+        supervisor.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+            raise SettingsError("the server's workers could not start", remedy="each has written its reason above")
+
+
+def refuse_open_door(host: str, *, allow_insecure: bool) -> None:
+    """Returns if *host* is this machine's own, or an open one is wanted.
+
+    Raises:
+        SettingsError: Other machines could reach it.
+    """
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not (loopback or allow_insecure):
+        raise SettingsError(
+            f"host {host!r} can be reached from other machines, and callers are not authenticated",
+            where="[serve] host",
+            remedy="listen on 127.0.0.1 behind a proxy that authenticates, or say --allow-insecure in a closed network",
+        )
+
+
+def _config(app: FastAPI | _Worker, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=workers,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        door = socket.socket(family, kind, protocol)
+        try:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            door.bind(address)
+            door.listen(BACKLOG)
+        except OSError:
+            door.close()
+            raise
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"cannot listen on {host} port {port}: {getattr(error, 'strerror', None) or error}",
+            where="[serve] port",
+            remedy="something else may be listening there; choose another with --port",
+        ) from error
+    door.set_inheritable(True)
+    return door
+
+
+def _tell(on_listening: Callable[[str], None] | None, door: socket.socket) -> None:
+    if on_listening is not None:
+        host, port = door.getsockname()[:2]
+        on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")

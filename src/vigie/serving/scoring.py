@@ -1,0 +1,219 @@
+"""From rows to recorded answers: look up, check, score, record, count. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vigie.bundle import ScoreRow
+from vigie.clock import iso, stopwatch
+from vigie.errors import InputError, VigieError
+from vigie.features.values import Columns
+from vigie.journal import Prediction, PredictionJournal, identifiers
+from vigie.serving.messages import ModelAnswer, PredictionAnswer, Row, ScoreAnswer
+from vigie.serving.metrics import Metrics
+from vigie.serving.refusal import Detail, RequestError, detail_of, from_error, refused
+from vigie.serving.served import Served
+from vigie.serving.settings import ServingSettings
+
+MOST_DETAILS = 100
+"""Things named in one refusal at most."""
+
+MOMENT = "moment"
+"""Input of a model that asks what day it is; where it is not sent, it is the moment of scoring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Circumstances of a request.
+
+    Attributes:
+        request_id: Of the answer and the records.
+        at: The server's moment, microseconds UTC.
+        as_of: The moment the values describe, microseconds UTC.
+        started: Reading of the stopwatch when the whole request was there.
+        caller: Who asked.
+    """
+
+    request_id: str
+    at: int
+    as_of: int
+    started: float
+    caller: str
+
+
+Scored = tuple[dict[str, Any], ScoreRow]
+"""A customer's values by input name, and the answer."""
+
+
+class Scoring:
+    """Scores customers with one model and records every prediction before it is answered.
+
+    Args:
+        served: The model.
+        journal: Where predictions are recorded.
+        metrics: Where they are counted.
+        settings: Limits.
+    """
+
+    def __init__(self, served: Served, journal: PredictionJournal, metrics: Metrics, settings: ServingSettings) -> None:
+        self._served = served
+        self._scorer = served.scorer
+        self._provider = served.provider
+        self._journal = journal
+        self._metrics = metrics
+        self._background = settings.background_rows
+        self._model = ModelAnswer(served.name, served.version, served.bundle.hash)
+        self._rule = served.bundle.decision
+        self._threshold = _finite(self._rule.request_cut)
+        self._asks_moment = MOMENT in served.kinds
+
+    async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
+        """Scores *rows*, in their order. When it returns, every prediction is on record.
+
+        Raises:
+            RequestError: A row does not fit, a customer is not known, or nothing can be looked up or recorded.
+        """
+        quick = len(rows) < self._background and all(row.values is not None for row in rows)
+        events = self._record(rows, asked) if quick else await asyncio.to_thread(self._record, rows, asked)
+        for event in events:
+            self._metrics.prediction(event.score, event.decision, event.segment)
+        as_of = iso(asked.as_of)
+        return ScoreAnswer(
+            asked.request_id,
+            self._model,
+            [
+                PredictionAnswer(e.customer, e.probability, e.decision, e.segment, e.expected_value, as_of)
+                for e in events
+            ],
+        )
+
+    def _record(self, rows: Sequence[Row], asked: Asked) -> list[Prediction]:
+        try:
+            if len(rows) == 1 and rows[0].values is not None:
+                values = self._parsed(rows[0], asked)
+                scored = [(values, self._scorer.score_one(values))]
+            else:
+                scored = self._scored(rows, asked)
+            events = self._events(rows, scored, asked)
+            self._journal.append(events)
+        except VigieError as error:
+            raise from_error(error) from error
+        return events
+
+    def _scored(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
+        """The answer for each row: those with values together, those by id together."""
+        sent = [i for i, row in enumerate(rows) if row.values is not None]
+        asked_for = [i for i, row in enumerate(rows) if row.values is None]
+        scored: dict[int, Scored] = {}
+        if sent:
+            parsed = self._all_parsed([rows[i] for i in sent], asked)
+            scored.update(zip(sent, self._answers(self._scorer.columns(parsed), parsed), strict=True))
+        if asked_for:
+            columns = self._looked_up([rows[i] for i in asked_for], asked)
+            lists = {name: columns[name].to_list() for name in self._scorer.inputs}
+            values = [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+            scored.update(zip(asked_for, self._answers(columns, values), strict=True))
+        return [scored[i] for i in range(len(rows))]
+
+    def _answers(self, columns: Columns, values: list[dict[str, Any]]) -> list[Scored]:
+        scores = self._scorer.score(columns, len(values))
+        answers = zip(
+            scores.probability.tolist(),
+            scores.gain.tolist(),
+            scores.act.tolist(),
+            scores.expected_value.tolist(),
+            scores.segment.tolist(),
+            strict=True,
+        )
+        names = scores.segment_names
+        return [(row, ScoreRow(*one, names[one[-1]])) for row, one in zip(values, answers, strict=True)]
+
+    def _parsed(self, row: Row, asked: Asked) -> dict[str, Any]:
+        sent = row.values or {}
+        if self._asks_moment and sent.get(MOMENT) is None:
+            sent = {**sent, MOMENT: asked.as_of}
+        try:
+            return self._scorer.parse(sent)
+        except InputError as error:
+            raise RequestError(422, [detail_of(error, row.values_path)], "input") from error
+
+    def _all_parsed(self, rows: Sequence[Row], asked: Asked) -> list[dict[str, Any]]:
+        parsed: list[dict[str, Any]] = []
+        details: list[Detail] = []
+        for row in rows:
+            try:
+                parsed.append(self._parsed(row, asked))
+            except RequestError as problem:
+                details += problem.details
+                if len(details) == MOST_DETAILS:
+                    break
+        if details:
+            raise RequestError(422, details, "input")
+        return parsed
+
+    def _looked_up(self, rows: Sequence[Row], asked: Asked) -> Columns:
+        """Features and extras of customers asked for by id."""
+        provider = self._provider
+        if provider is None:
+            raise refused(
+                422,
+                rows[0].customer_path,
+                "this server cannot look up a customer's features",
+                "send values, or start the server with access to the lake",
+                "customer",
+            )
+        found = provider.features([_id(row) for row in rows], asked.as_of)
+        unknown = [row for row, known in zip(rows, found.known.tolist(), strict=True) if not known]
+        if unknown:
+            raise RequestError(
+                422,
+                [
+                    Detail(
+                        row.customer_path,
+                        f"no customer {_id(row)!r} is known at {iso(asked.as_of)}",
+                        "check the id, or send values",
+                    )
+                    for row in unknown[:MOST_DETAILS]
+                ],
+                "customer",
+            )
+        return {**found.extras, **found.features}
+
+    def _events(self, rows: Sequence[Row], scored: Sequence[Scored], asked: Asked) -> list[Prediction]:
+        spent = round((stopwatch() - asked.started) * 1e6)
+        served, rule = self._served, self._rule
+        return [
+            Prediction(
+                id=identifier,
+                request_id=asked.request_id,
+                score=served.name,
+                customer=row.customer,
+                as_of=asked.as_of,
+                at=asked.at,
+                model=served.version,
+                bundle=served.bundle.hash,
+                values=values,
+                probability=answer.probability,
+                decision=rule.act if answer.act else rule.leave,
+                gain=_finite(answer.gain),
+                expected_value=_finite(answer.expected_value),
+                segment=answer.segment_name,
+                threshold=self._threshold,
+                latency_us=spent,
+                caller=asked.caller,
+            )
+            for identifier, row, (values, answer) in zip(identifiers(asked.at, len(rows)), rows, scored, strict=True)
+        ]
+
+
+def _finite(amount: float) -> float | None:
+    return amount if math.isfinite(amount) else None
+
+
+def _id(row: Row) -> str:
+    assert row.customer is not None, "a row has values or an id"
+    return row.customer
