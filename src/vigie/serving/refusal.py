@@ -100,6 +100,8 @@ def from_decoding(error: ValueError | RecursionError) -> RequestError:
     unknown = _UNKNOWN.match(reason)
     if unknown:
         return refused(422, f"{path}.{unknown.group(1)}" if path else unknown.group(1), "no such field")
+    if "matching regex" in reason:  # the only pattern there is: of a request's id
+        reason = "1 to 128 letters, digits and ._:- are allowed"
     return refused(422, path.replace("[...]", "") or "body", _in_words(reason))
 
 
