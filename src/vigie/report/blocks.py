@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,11 +48,13 @@ def table(
         cells = [tag("td", cell, class_=_style(head)) for head, cell in zip(heads[1:], rest, strict=True)]
         mark = "chosen" if number in chosen else None
         body.append(tag("tr", tag("th", first, scope="row", class_=_style(heads[0])), *cells, class_=mark))
-    style = "full" if any(head.words for head in heads) or len(heads) > 5 else None
-    inside = tag("table", tag("caption", caption), tag("thead", top), tag("tbody", *body), class_=style)
-    # A region that scrolls must be reachable by keyboard and have a name.
-    name = caption if isinstance(caption, str) else heads[0].title
-    return tag("div", inside, class_="scroll", tabindex=0, role="region", aria_label=f"Table: {name}")
+    style = "dense" if len(heads) > 10 else "full" if any(head.words for head in heads) or len(heads) > 5 else None
+    # The caption stands outside the part that scrolls, and names it for those who do not see it.
+    said = tag("p", caption, class_="caption")
+    name = f"t{hashlib.sha256(join(said, top, *body).markup.encode()).hexdigest()[:10]}"
+    inside = tag("table", tag("thead", top), tag("tbody", *body), class_=style, aria_labelledby=name)
+    scroll = tag("div", inside, class_="scroll", tabindex=0, role="region", aria_labelledby=name)
+    return join(tag("p", caption, class_="caption", id=name), scroll)
 
 
 def _style(head: Head) -> str | None:
@@ -135,5 +138,9 @@ def _finding(finding: Finding) -> Html:
     head: list[Content] = [badge(finding.severity.label, BADGES[finding.severity]), " ", strong(finding.title), " "]
     place: list[Content] = [tag("span", " in ", class_="quiet"), code(finding.where)] if finding.where else []
     mark = tag("span", " · ", finding.code, class_="quiet small")
-    remedy = tag("p", strong("What to do: "), finding.remedy) if finding.remedy else ""
-    return tag("li", tag("p", *head, *place, mark), tag("p", finding.explanation), remedy)
+    remedy = tag("p", strong("What to do: "), _closed(finding.remedy)) if finding.remedy else ""
+    return tag("li", tag("p", *head, *place, mark), tag("p", _closed(finding.explanation)), remedy)
+
+
+def _closed(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) or not sentence else f"{sentence}."

@@ -127,6 +127,8 @@ def duration(seconds: float) -> str:
     """
     if not math.isfinite(seconds):
         return NOTHING
+    if seconds < 0.01:
+        return "<0.01 s"
     if seconds < 10:
         return f"{seconds:.2g} s"
     if seconds < 60:

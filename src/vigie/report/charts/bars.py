@@ -60,9 +60,9 @@ def candidates_dots(
         {"label": c.label, "value": c.value, "low": c.low, "high": c.high, "chosen": c.chosen} for c in candidates
     )
     axis = (
-        money_axis(title, currency, grid=True)
+        money_axis(title, currency, ticks=4, grid=True)
         if currency
-        else alt.Axis(title=title, format=".3~f", tickCount=5, grid=True)
+        else alt.Axis(title=title, format=".3~f", tickCount=4, grid=True)
     )
     scale = alt.Scale(zero=False, nice=True, padding=12)
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelLimit=190))

@@ -44,7 +44,15 @@ def number_mini(bins: Sequence[Bin], *, dates: bool = False) -> alt.LayerChart:
         dates: Whether the values are moments.
     """
     wide = max(abs(bins[0].low), abs(bins[-1].high)) >= 10_000
-    axis = alt.Axis(title=None, tickCount=4, labelFontSize=11, format="%b %Y" if dates else "~s" if wide else ",.4~r")
+    # A bin for each whole number: its tick stands in its middle, and nothing is between.
+    whole = not dates and all(b.high - b.low == 1 and (b.low + 0.5).is_integer() for b in bins)
+    axis = alt.Axis(
+        title=None,
+        tickCount=4,
+        labelFontSize=11,
+        format="%b %Y" if dates else "~s" if wide else ",.4~r",
+        values=[b.low + 0.5 for b in bins][:: len(bins) // 8 + 1] if whole else alt.Undefined,
+    )
     x = alt.X(
         "v:T" if dates else "v:Q",
         axis=axis,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from vigie.report.charts.layers import layered, rows
-from vigie.report.palette import BLUE, GRID, INK, SURFACE, VERMILLION
+from vigie.report.palette import BLUE, GRID, INK, VERMILLION
 
 
 def correlation_heatmap(names: Sequence[str], matrix: Sequence[Sequence[float]], *, width: int) -> alt.LayerChart:
@@ -38,12 +38,11 @@ def correlation_heatmap(names: Sequence[str], matrix: Sequence[Sequence[float]],
         alt.Chart(data).mark_rect(color=GRID, opacity=0.6).encode(x=x, y=y),
         cells.transform_filter("datum.r >= 0").encode(color=alt.value(BLUE), opacity=_strength()),
         cells.transform_filter("datum.r < 0").encode(color=alt.value(VERMILLION), opacity=_strength()),
-        alt.Chart(data)
-        .mark_text(fontSize=10.5)
-        .encode(x=x, y=y, text="text:N", color=alt.condition("abs(datum.r) > 0.6", alt.value(SURFACE), alt.value(INK))),
+        alt.Chart(data).mark_text(fontSize=10.5).encode(x=x, y=y, text="text:N"),
     ]
     return layered(*layers, width=width, height=110 + 24 * len(names))
 
 
 def _strength() -> alt.Opacity:
-    return alt.Opacity("s:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None)
+    """Never so dark that the number in the cell cannot be read."""
+    return alt.Opacity("s:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.6]), legend=None)

@@ -83,7 +83,7 @@ def earnings_curve(
     """
     x = alt.X(
         "x:Q",
-        scale=alt.Scale(domain=[0, 1]),
+        scale=alt.Scale(domain=[-0.012, 1.012], nice=False),
         axis=share_axis(f"Share of the customers to {act}, best first", ticks=10 if width > WIDTH else 5),
     )
     heights = [y for _, y in curve] + [s.value for s in strategies]

@@ -88,7 +88,7 @@ def _table(subject: Subject) -> Html:
         Head("Recall", meaning="Share of the positives acted on, test"),
         Head("F1", meaning="Harmonic mean of precision and recall, test"),
         Head("Brier", meaning="Mean squared error of the probability, test; lower is better"),
-        Head("Calibration error", meaning="Expected calibration error, test; lower is better"),
+        Head("Calibr. error", meaning="Expected calibration error, test; lower is better"),
         Head("Lift at 10%", meaning="Share of positives in the best tenth over the share among all, test"),
         Head("Fit time"),
     ]

@@ -29,6 +29,8 @@ AT_ONCE = 12
 """Features drawn before one has to ask for more."""
 TOGETHER = 14
 """Most features in the correlation chart."""
+PHONE = 7
+"""Of them, those drawn on a phone."""
 SAMPLE = 50_000
 """Most rows that ranks are correlated on."""
 
@@ -219,12 +221,12 @@ def _correlations(subject: Subject, found: list[Profile]) -> Content:
     alike = sum(abs(matrix[i][j]) > 0.9 for i in range(len(names)) for j in range(i))
     if alike:
         observation += f" {plural(alike, 'pair')} above 0.9: the model needs only one of each, and shuffling one of them alone understates its importance."
-    wide = correlation_heatmap(names, matrix, width=WIDE - 200)
+    wide = correlation_heatmap(names, matrix, width=min(WIDE - 200, 260 + 44 * len(names)))
     drawing = svg.inline(wide, f"Rank correlations of {len(names)} numeric features. {observation}")
-    narrow = (
-        svg.inline(correlation_heatmap(names, matrix, width=WIDTH), f"Rank correlations. {observation}")
-        if len(names) <= 8
-        else None
+    few = names[:PHONE]
+    narrow = svg.inline(
+        correlation_heatmap(few, [line[:PHONE] for line in matrix[:PHONE]], width=WIDTH),
+        f"Rank correlations of the {len(few)} most important numeric features.",
     )
     caption = join(
         tag("b", "What moves together. "),

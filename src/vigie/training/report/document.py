@@ -7,7 +7,7 @@ from pathlib import Path
 from vigie.errors import TrainingError
 from vigie.findings import Severity
 from vigie.report.blocks import finding_list
-from vigie.report.html import Html, tag
+from vigie.report.html import join, tag
 from vigie.report.numerals import plural, time
 from vigie.report.page import Section, page
 from vigie.training.report import answer, compared, data, drivers, earnings, quality, question, reproduce
@@ -36,7 +36,8 @@ def render(result: TrainingResult, *, generated_at: int, bundle_hash: str = "") 
         reproduce.section(subject, bundle_hash or result.bundle.hash),
     ]
     split = "tested on a later time" if result.split.kind == "out_of_time" else "tested on rows drawn at random"
-    subtitle = f"Training report · {result.best.title} chosen of {plural(len(result.candidates), 'candidate')}, {split} · {time(generated_at)}"
+    words = f"Training report · {result.best.title} chosen of {plural(len(result.candidates), 'candidate')}, {split} · "
+    subtitle = join(words, tag("span", time(generated_at), class_="together"))
     footer = "Written by Vigie. This file loads nothing from elsewhere and can be passed on as it is."
     return page(f"Score “{result.training_set.score.name}”", sections, subtitle=subtitle, footer=footer)
 
@@ -73,8 +74,6 @@ def _findings(result: TrainingResult) -> Section:
         for severity in sorted(Severity, reverse=True)
         if (number := sum(f.severity is severity for f in result.findings))
     ]
-    return Section("findings", "Findings", _with_summary(", ".join(counts), finding_list(result.findings)))
-
-
-def _with_summary(counts: str, listing: Html) -> Html:
-    return Html(tag("p", f"{counts[:1].upper()}{counts[1:]}, the most severe first.").markup + listing.markup)
+    said = ", ".join(counts)
+    summary = tag("p", f"{said}, the most severe first." if len(counts) > 1 else f"{said}.")
+    return Section("findings", "Findings", join(summary, finding_list(result.findings)))

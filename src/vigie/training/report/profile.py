@@ -69,7 +69,12 @@ def profile(name: str, description: str, values: Values, labels: Array, *, drawn
     if values.kind in (Kind.NUMBER, Kind.TIME):
         numbers = known.data / 1000.0 if values.kind is Kind.TIME else known.data
         reading = _moments(known.data) if values.kind is Kind.TIME else _numbers(numbers)
-        if drawn:
+        few = np.unique(numbers) if values.kind is Kind.NUMBER else numbers
+        if drawn and len(few) <= 2:
+            codes = np.searchsorted(few, numbers)
+            counts = np.bincount(codes, minlength=len(few))
+            groups = tuple(_groups([short(v) for v in few], codes, counts, labels[~nulls], float(labels.mean())))
+        elif drawn:
             low, high = np.quantile(numbers, [0.005, 0.995])
             limits = (float(low), float(high)) if low < high else None
             bins = tuple(histogram(numbers, labels[~nulls], bins=24, limits=limits))

@@ -62,14 +62,21 @@ def _capacity(subject: Subject) -> str:
 
 def _decision(subject: Subject) -> str:
     words, least = subject.words, subject.result.best.min_gain
-    rule = f"{words.act.capitalize()} where it is expected to bring at least {money(least, subject.currency)} more than not"
+    act, amount = words.act.capitalize(), money(least, subject.currency)
     if subject.threshold is None:
-        return f"{rule}."
+        return f"{act} where that is expected to bring at least {amount} more than not to."
     low, high = subject.threshold
-    if high - low < 5e-4:
-        return f"{rule}: from a probability of {percent(low)}."
+    if high - low >= 5e-4:
+        between = f"between {percent(low)} and {percent(high)}, as amounts differ by {words.one}"
+        return (
+            f"{act} where that is expected to bring at least {amount} more than not to: from a probability {between}."
+        )
+    even = float(np.mean(subject.result.test_payoff.break_even()))
+    if abs(even - low) < 5e-4:
+        return f"{act} from a probability of {percent(low)}, where {words.doing} breaks even."
     return (
-        f"{rule}: from a probability between {percent(low)} and {percent(high)}, as the {words.one}’s amounts differ."
+        f"{act} from a probability of {percent(low)}. By the cost matrix {words.doing} breaks even at {percent(even)}; "
+        "the other line earned more in cross-validation."
     )
 
 

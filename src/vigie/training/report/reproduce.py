@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vigie.clock import iso
-from vigie.report.blocks import Head, facts, table
+from vigie.report.blocks import Head, details, facts, table
 from vigie.report.html import Content, Html, code, join, tag
 from vigie.report.numerals import decimal, duration, percent
 from vigie.report.page import Section
@@ -32,8 +32,8 @@ def section(subject: Subject, bundle_hash: str) -> Section:
     body = join(
         tag("p", "The same data, project file, options and library versions give the same bundle, bit for bit."),
         facts(pairs),
-        _mapping("Parameters of the chosen candidate", "Parameter", result.best.params),
-        _mapping("Recorded with the bundle", "Fact", _flat(result.bundle.lineage)),
+        details("Parameters of the chosen candidate", _mapping("As it was fitted.", "Parameter", result.best.params)),
+        details("Everything recorded with the bundle", _mapping("Its lineage.", "Fact", _flat(result.bundle.lineage))),
     )
     return Section("reproduce", "Reproduce", body)
 
@@ -43,7 +43,7 @@ def _flat(data: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     for name, value in data.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{name}.")
-        else:
+        elif value not in ("", None):
             flat[f"{prefix}{name}"] = value
     return flat
 
