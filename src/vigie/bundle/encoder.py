@@ -22,8 +22,8 @@ from vigie.features.values import NULL_TIME, Columns, Values
 
 LARGEST = 1e38
 """Numbers beyond are cut off here: forests read float32."""
-SMALLEST = 1e-35
-"""Numbers nearer to zero are zero, as LightGBM reads them; so every model sees the same."""
+SMALLEST = 1e-34
+"""Numbers nearer to zero are zero. LightGBM reads those below 1e-35 as zero, scikit-learn does not: here all models do."""
 
 _DAY = float(DAY)
 

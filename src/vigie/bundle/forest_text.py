@@ -1,4 +1,4 @@
-"""LightGBM's text format: writing forests in it, and checking a text before the library is trusted with it."""
+"""Writes scikit-learn's forests in LightGBM's text format."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from vigie.economics.payoff import Array
 from vigie.errors import BundleError
 
-_END = "end of trees"
-_LARGEST = np.finfo(np.float64).max
+_LARGEST = float(np.finfo(np.float64).max)
 _NAN_RIGHT, _NAN_LEFT = 8, 10
 """LightGBM's ``decision_type``: NaN is a value of its own (2 << 2), and goes left where bit 1 is set."""
 
@@ -64,7 +63,7 @@ def forest_to_text(trees: Iterable[TreeArrays], width: int) -> str:
         "feature_infos=" + " ".join(["none"] * width),
         "tree_sizes=" + " ".join(str(len(block)) for block in blocks),
     ]
-    return "\n".join(header) + "\n\n" + "".join(blocks) + _END + "\n"
+    return "\n".join(header) + "\n\n" + "".join(blocks) + "end of trees\n"
 
 
 def _tree(tree: TreeArrays) -> str:
@@ -99,96 +98,3 @@ def _tree(tree: TreeArrays) -> str:
 
 def _joined(values: Array) -> str:
     return " ".join(map(str, np.asarray(values).tolist()))
-
-
-def without_parameters(text: str) -> str:
-    """A model's text up to the end of its trees: what follows describes the training and is not needed.
-
-    Raises:
-        BundleError: It has no end.
-    """
-    head, end, _ = text.partition(f"\n{_END}")
-    if not end:
-        raise BundleError("not a LightGBM model: it has no end of trees", where="model")
-    return f"{head}\n{_END}\n"
-
-
-def check_text(text: str) -> None:
-    """Whether every tree is whole: LightGBM trusts its text and would read beyond its arrays.
-
-    Raises:
-        BundleError: A number is missing, or a child, a column or a set of categories is out of range.
-    """
-    header, *blocks = text.partition(f"\n{_END}")[0].split("\nTree=")
-    known = _fields(header)
-    width = _integer(known, "max_feature_idx") + 1
-    sizes = known.get("tree_sizes", "").split()
-    if sizes and [int(size) if size.isdigit() else -1 for size in sizes] != _sizes(text, len(blocks)):
-        raise BundleError("the sizes of the trees do not add up", where="model")
-    if width < 1 or not blocks:
-        raise BundleError("a model of trees without trees or columns", where="model")
-    for position, block in enumerate(blocks):
-        try:
-            _check_tree(_fields(block), width)
-        except ValueError as error:
-            raise BundleError(f"tree {position} is damaged: {error}", where="model") from error
-
-
-def _sizes(text: str, count: int) -> list[int]:
-    data = text.encode()
-    starts: list[int] = []
-    position = data.find(b"\nTree=")
-    while position >= 0 and len(starts) < count:
-        starts.append(position + 1)
-        position = data.find(b"\nTree=", position + 1)
-    end = data.find(f"\n{_END}".encode()) + 1
-    return [after - before for before, after in zip(starts, [*starts[1:], end], strict=True)]
-
-
-def _fields(block: str) -> dict[str, str]:
-    return {name: value for name, _, value in (line.partition("=") for line in block.splitlines())}
-
-
-def _integer(fields: dict[str, str], name: str) -> int:
-    try:
-        return int(fields.get(name, ""))
-    except ValueError as error:
-        raise BundleError(f"the trees do not say {name}", where="model") from error
-
-
-def _numbers(fields: dict[str, str], name: str, size: int, dtype: type) -> Array:
-    found: Array = np.array(fields.get(name, "").split(), dtype=dtype)
-    if len(found) != size:
-        raise ValueError(f"{len(found)} of {size} values of {name}")
-    return found
-
-
-def _check_tree(fields: dict[str, str], width: int) -> None:
-    leaves = _integer(fields, "num_leaves")
-    if leaves < 1:
-        raise ValueError("no leaves")
-    if not np.isfinite(_numbers(fields, "leaf_value", leaves, float)).all():
-        raise ValueError("a leaf value is not finite")
-    if leaves == 1:
-        return
-    inner = leaves - 1
-    feature = _numbers(fields, "split_feature", inner, int)
-    threshold = _numbers(fields, "threshold", inner, float)
-    kind = _numbers(fields, "decision_type", inner, int)
-    children = np.concatenate([_numbers(fields, side, inner, int) for side in ("left_child", "right_child")])
-    if ((feature < 0) | (feature >= width)).any():
-        raise ValueError("a split reads a column that there is not")
-    # Each leaf and each inner node but the root has one parent, and a child comes after its parent: a tree, no cycle.
-    inner_children, parents = children[children >= 0], np.tile(np.arange(inner), 2)[children >= 0]
-    if sorted(children.tolist()) != [*range(-leaves, 0), *range(1, inner)] or (inner_children <= parents).any():
-        raise ValueError("the nodes do not make a tree")
-    categorical = (kind & 1) == 1
-    if categorical.any():
-        sets = _integer(fields, "num_cat")
-        borders = _numbers(fields, "cat_boundaries", sets + 1, int)
-        words = fields.get("cat_threshold", "").split()
-        chosen = threshold[categorical]
-        if borders[0] != 0 or borders[-1] != len(words) or (np.diff(borders) < 0).any():
-            raise ValueError("the sets of categories do not add up")
-        if ((chosen < 0) | (chosen >= sets)).any():
-            raise ValueError("a split reads a set of categories that there is not")

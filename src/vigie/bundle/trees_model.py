@@ -9,9 +9,10 @@ from typing import ClassVar, Literal, Self
 
 import msgspec
 
-from vigie.bundle.forest_text import TreeArrays, check_text, forest_to_text, without_parameters
+from vigie.bundle.forest_text import TreeArrays, forest_to_text
 from vigie.bundle.lightgbm_library import FLOAT32, FLOAT64, Booster
 from vigie.bundle.stored import read_stored, stored
+from vigie.bundle.trees_check import check_text, without_parameters
 from vigie.economics.payoff import Array
 from vigie.errors import BundleError
 
