@@ -11,7 +11,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,19 +99,27 @@ class Registry:
             experiment = self._experiment(name)
             parent = client.create_run(experiment, run.started and run.started // 1000, run_name=f"train {name}")
             run_id = parent.info.run_id
-            lineage = {**run.tags, HASH_TAG: bundle_hash, "vigie.version": __version__}
-            self._log_values(run_id, run.params, {**run.metrics, "seconds": run.seconds}, lineage)
-            self._log_datasets(run_id, run.datasets)
-            for candidate in run.candidates:
-                self._log_candidate(experiment, run_id, candidate)
-            for path, file in run.files.items():
-                folder = str(Path(path).parent)
-                client.log_artifact(run_id, str(file), None if folder == "." else folder)
-            version = self._register(run, experiment, run_id, Path(scratch), bundle_hash)
+            try:
+                version = self._fill(run, experiment, run_id, Path(scratch), bundle_hash)
+            except BaseException:
+                client.set_terminated(run_id, "FAILED")
+                raise
             client.set_terminated(run_id)
             if alias:
                 client.set_registered_model_alias(name, alias, str(version.version))
+                version = replace(version, aliases=(alias,))
         return version
+
+    def _fill(self, run: TrainingRun, experiment: str, run_id: str, scratch: Path, bundle_hash: str) -> ModelVersion:
+        lineage = {**run.tags, HASH_TAG: bundle_hash, "vigie.version": __version__}
+        self._log_values(run_id, run.params, {**run.metrics, "seconds": run.seconds}, lineage)
+        self._log_datasets(run_id, run.datasets)
+        for candidate in run.candidates:
+            self._log_candidate(experiment, run_id, candidate)
+        for path, file in run.files.items():
+            folder = str(Path(path).parent)
+            self._client.log_artifact(run_id, str(file), None if folder == "." else folder)
+        return self._register(run, experiment, run_id, scratch, bundle_hash)
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -185,34 +193,22 @@ class Registry:
             data_path=str(scratch / "bundle"),
             mlflow_model=Model(artifact_path=model.artifact_location, run_id=run_id, model_id=model.model_id),
             signature=signature_of(run.bundle),
+            input_example=frame_of(run.example) if run.example else None,
             pip_requirements=[f"vigie[train]=={__version__}"],
             metadata={"bundle_hash": bundle_hash},
         )
-        self._save_example(run, folder)
         client.log_model_artifacts(model.model_id, str(folder))
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
         self._ensure_registered(name, run.bundle.title)
         made = client.create_model_version(
             name,
-            source=f"models:/{model.model_id}",
+            source=model.artifact_location,
             run_id=run_id,
             tags={**run.tags, HASH_TAG: bundle_hash},
             model_id=model.model_id,
         )
         return _version(made)
-
-    def _save_example(self, run: TrainingRun, folder: Path) -> None:
-        from mlflow.models import Model
-        from mlflow.models.utils import _Example
-
-        if not run.example:
-            return
-        description = Model.load(str(folder))
-        example = _Example(frame_of(run.example))
-        example.save(str(folder))
-        description.saved_input_example_info = example.info
-        description.save(str(folder / "MLmodel"))
 
     def _ensure_registered(self, name: str, title: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -314,8 +310,11 @@ class Registry:
         parsed = urlparse(location)
         if parsed.scheme in ("", "file"):
             folder = Path(url2pathname(parsed.path) if parsed.scheme else location)
-            if (folder / "data" / "bundle").is_dir():
-                return folder / "data" / "bundle"
+            # MLflow keeps absolute paths. Where a project was moved or copied, its artefacts moved along.
+            moved = self.artifacts.joinpath(version.name, *folder.parts[-3:])
+            for place in (folder, moved):
+                if (place / "data" / "bundle").is_dir():
+                    return place / "data" / "bundle"
             raise RegistryError(
                 f"the artefacts of {version.name} version {version.version} are gone",
                 where=str(folder),
