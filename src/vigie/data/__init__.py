@@ -20,7 +20,7 @@ from vigie.data.location import FileLocation, Location, SqlLocation
 if TYPE_CHECKING:
     from vigie.data.checks import pandera_schema
     from vigie.data.infer import infer_contract
-    from vigie.data.ingestion import IngestProgress, IngestReport, ingest, open_reader
+    from vigie.data.ingestion import IngestReport, ingest, open_reader
     from vigie.data.lake import Lake, Version, distinct_events, latest_rows
     from vigie.data.quarantine import Quarantine
 
@@ -29,7 +29,6 @@ __all__ = [
     "ColumnRule",
     "Contract",
     "FileLocation",
-    "IngestProgress",
     "IngestReport",
     "Lake",
     "Level",
@@ -55,7 +54,6 @@ __all__ = [
 _HEAVY = {
     "pandera_schema": "checks",
     "infer_contract": "infer",
-    "IngestProgress": "ingestion",
     "IngestReport": "ingestion",
     "ingest": "ingestion",
     "open_reader": "ingestion",

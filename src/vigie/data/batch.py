@@ -43,6 +43,7 @@ class Batch:
         textual: Whether strings are merely how the format writes everything (CSV), or the source's own type.
         progress: What is done once these rows are kept.
         broken: Rows that could not be split.
+        share: Of the whole source, how much is done after this batch, in [0, 1]; 0 where it cannot be told.
     """
 
     frame: pl.DataFrame
@@ -51,6 +52,7 @@ class Batch:
     textual: bool
     progress: Progress
     broken: Sequence[BrokenRow] = ()
+    share: float = 0.0
 
 
 class Reader(Protocol):

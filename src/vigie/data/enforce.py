@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import polars as pl
 
-from vigie.data.batch import Batch, text_of
-from vigie.data.cast import TYPES, absent, cast
+from vigie.data.batch import Batch
+from vigie.data.cast import TYPES, absent, as_text, cast, plain
 from vigie.data.checks import Checks
 from vigie.data.contract import AMBIGUOUS, ColumnRule, Contract, Level
 from vigie.data.infer import Roles, nulls_of
@@ -117,7 +115,7 @@ class Enforcer:
         good = frame.with_columns(batch.rows.cast(pl.Int64).alias("_row")).filter(~bad)
         rejected = reject.frame(batch.rows, batch.frame)
         if batch.broken:
-            data = [(b.row, b.rule, None, b.reason, _json(b.text)) for b in batch.broken]
+            data = [(b.row, b.rule, None, b.reason, msgspec.json.encode(b.text).decode()) for b in batch.broken]
             rejected = pl.concat([rejected, pl.DataFrame(data, schema=REJECTED, orient="row")])
         return Enforced(good, rejected, warned, examples, unreadable)
 
@@ -138,19 +136,27 @@ class _Rejections:
         return self._rule > 0
 
     def frame(self, positions: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
-        mask = self.mask()
-        if not mask.any():
-            return pl.DataFrame(schema=REJECTED)
-        data = []
-        bad = rows.filter(mask)
-        for position, number, row, text in zip(
-            positions.filter(mask), self._rule.filter(mask), bad.iter_rows(named=True), as_json(bad), strict=True
-        ):
+        broke = self._rule.alias("broke")
+        parts = [pl.DataFrame(schema=REJECTED)]
+        for number in broke.filter(broke > 0).unique().sort():
             rule, column, reason = self._said[number - 1]
-            value = row.get(column)
-            found = f"{value!r:.200} {reason}" if value is not None and str(value).strip() else "there is no value"
-            data.append((position, rule, column, found, text))
-        return pl.DataFrame(data, schema=REJECTED, orient="row")
+            chosen = broke == number
+            bad = rows.filter(chosen)
+            nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(bad))
+            value = as_text(plain(bad[column])).str.strip_chars() if column in bad.columns else nothing
+            parts.append(
+                pl.DataFrame({"row": positions.filter(chosen), "value": value, "text": as_json(bad)}).select(
+                    pl.col("row").cast(pl.Int64),
+                    pl.lit(rule).alias("rule"),
+                    pl.lit(column).alias("column"),
+                    pl.when(pl.col("value").fill_null("") == "")
+                    .then(pl.lit("there is no value"))
+                    .otherwise(pl.format("'{}' {}", pl.col("value").str.head(200), pl.lit(reason)))
+                    .alias("reason"),
+                    pl.col("text"),
+                )
+            )
+        return pl.concat(parts).sort("row", maintain_order=True)
 
 
 def _at(rows: pl.Series, height: int) -> pl.Series:
@@ -165,15 +171,7 @@ def _broken(rule: ColumnRule, check: str) -> str:
     return "is not among the categories" if check == "category" else "is null"
 
 
-def as_json(rows: pl.DataFrame) -> Iterable[str]:
+def as_json(rows: pl.DataFrame) -> pl.Series:
     """Each row as a JSON object of its values as they came."""
-    for row in rows.iter_rows(named=True):
-        yield _json({name: value if _is_json(value) else text_of(value) for name, value in row.items()})
-
-
-def _is_json(value: object) -> bool:
-    return value is None or isinstance(value, str | bool | int | float | list | dict)
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    columns = [plain(rows[name]).alias(name) for name in rows.columns]
+    return pl.DataFrame(columns).select(pl.struct(pl.all()).struct.json_encode()).to_series()

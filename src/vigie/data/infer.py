@@ -78,6 +78,10 @@ def infer_contract(source: Table | Events, batch: Batch, location: Location, *, 
             )
     rules, notes, findings = infer_columns(source, batch, location, batch.frame.columns)
     contract = Contract(source.name, rules)
+    # Where every fourth row has no customer, as on a till's roll, that is what this source is like.
+    key = batch.frame[source.key]
+    unnamed = float(absent(key, contract[source.key], nulls_of(location)).mean() or 0.0)  # type: ignore[arg-type]
+    contract = replace(contract, max_quarantined=min(1.0, max(0.05, round(1.5 * unnamed, 2))))
     newest = max((_newest(batch.frame[c], contract[c], location) for c in roles.times[:1]), default=None)
     if newest is not None and 0 <= now - newest <= 2 * DAY:
         contract = replace(contract, max_age_days=7.0)

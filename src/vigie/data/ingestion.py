@@ -64,22 +64,13 @@ class IngestReport:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IngestProgress:
-    """How far an ingest got: given to the progress callback after each batch."""
-
-    source: str
-    origin: str
-    rows: int
-
-
 def ingest(
     source: Table | Events,
     location: Location,
     lake: Lake,
     contracts_dir: Path | str,
     clock: Clock,
-    progress: Callable[[IngestProgress], None] | None = None,
+    progress: Callable[[str, float], None] | None = None,
     *,
     commit_rows: int = COMMIT_ROWS,
 ) -> IngestReport:
@@ -95,7 +86,7 @@ def ingest(
         lake: Where it goes.
         contracts_dir: Folder of the contract files.
         clock: Read once: ``_ingested_at`` of all rows of this ingest.
-        progress: Called after each batch.
+        progress: Called after each batch with what is being read and the share that is done, in [0, 1].
         commit_rows: Rows held in memory and written by one commit.
 
     Raises:
@@ -139,7 +130,7 @@ class _Ingest:
         lake: Lake,
         contracts: Path,
         moment: int,
-        progress: Callable[[IngestProgress], None] | None,
+        progress: Callable[[str, float], None] | None,
         commit_rows: int,
     ) -> None:
         self.source, self.location, self.lake, self.contracts = source, location, lake, contracts
@@ -169,7 +160,7 @@ class _Ingest:
                 self._commit(pending)
                 pending = _Pending()
             if self.progress:
-                self.progress(IngestProgress(self.source.name, batch.origin, self.read + pending.read))
+                self.progress(f"{batch.origin}, {self.read + pending.read:,} rows", batch.share)
         if pending.progress or pending.read:
             self._commit(pending)
         self._conclude()

@@ -35,12 +35,14 @@ class Rows:
         rows: The line or number of each.
         consumed: Rows of the file read up to here, broken ones included.
         broken: Rows among them that could not be split.
+        total: Rows of the file, where it says so.
     """
 
     frame: pl.DataFrame
     rows: np.ndarray[Any, np.dtype[np.int64]]
     consumed: int
     broken: list[BrokenRow] = field(default_factory=list)
+    total: int | None = None
 
 
 def read_csv(stream: BinaryIO, location: FileLocation, names: ColumnNames, where: str, skip: int) -> Iterator[Rows]:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -69,6 +69,7 @@ class FileReader:
         self.location, self.source = location, source
         self.findings: list[Finding] = []
         self._names = ColumnNames()
+        self._part = 0.0  # of the file being read
 
     def sample(self, rows: int) -> Batch | None:
         """Rows from the beginning of the first, the middle and the last file."""
@@ -94,8 +95,11 @@ class FileReader:
         """The rows that are not done, file by file in the order of their names."""
         kept = {origin: _Read(**read) for origin, read in progress.get("files", {}).items()}
         contents = {read.hash: origin for origin, read in kept.items() if read.done and read.size}
-        for file in self.files():
-            yield from self._unread(file, kept.get(file.origin), contents)
+        files = self.files()
+        for number, file in enumerate(files):
+            self._part = 0.0
+            for batch in self._unread(file, kept.get(file.origin), contents):
+                yield replace(batch, share=(number + self._part) / len(files))
         if self._names.renamed:
             said = ", ".join(f"{old} → {new}" for old, new in self._names.renamed.items())
             self.findings.append(finding("VGD014", self.source, f"names empty, repeated or reserved: {said}"))
@@ -195,16 +199,21 @@ class FileReader:
         where = f"source '{self.source}': {file.origin}"
         try:
             if file.format == "parquet":
-                yield from read_parquet(file.path, self._names, where, skip)
+                for rows in read_parquet(file.path, self._names, where, skip):
+                    self._part = rows.consumed / max(1, rows.total or 0)
+                    yield rows
                 return
             with file.path.open("rb") as raw:
                 # A log may grow while it is read: only what was there when its hash was taken counts.
-                stream: BinaryIO = io.BufferedReader(_Head(raw, size))
+                head = _Head(raw, size)
+                stream: BinaryIO = io.BufferedReader(head)
                 if file.compression:
                     unpacked = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), file.compression)
                     stream = io.BufferedReader(cast("Any", unpacked))
                 read = read_csv if file.format == "csv" else read_jsonl
-                yield from read(stream, self.location, self._names, where, skip)
+                for rows in read(stream, self.location, self._names, where, skip):
+                    self._part = head.share()
+                    yield rows
         except OSError as error:
             raise _unreadable(error, where) from error
 
@@ -213,7 +222,10 @@ class _Head(io.RawIOBase):
     """The first bytes of a file."""
 
     def __init__(self, raw: BinaryIO, size: int) -> None:
-        self._raw, self._left = raw, size
+        self._raw, self._size, self._left = raw, size, size
+
+    def share(self) -> float:
+        return 1 - self._left / max(1, self._size)
 
     def readable(self) -> bool:
         return True

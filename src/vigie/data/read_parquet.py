@@ -41,7 +41,8 @@ def read_parquet(path: Path, names: ColumnNames, where: str, skip: int) -> Itera
                     continue
                 kept = batch.slice(max(0, skip - start))
                 frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([kept]).rename_columns(columns)))
-                yield Rows(frame, np.arange(max(start, skip) + 1, done + 1, dtype=np.int64), done)
+                number = np.arange(max(start, skip) + 1, done + 1, dtype=np.int64)
+                yield Rows(frame, number, done, total=file.metadata.num_rows)
     except (pa.ArrowException, OSError, EOFError) as error:
         raise SourceError(
             f"the Parquet file cannot be read: {error}", where=where, remedy="check that it was written to its end"
