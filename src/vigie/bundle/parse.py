@@ -11,7 +11,7 @@ from vigie.clock import parse_moment
 from vigie.definition.kind import Kind
 from vigie.errors import InputError, did_you_mean
 
-_LATEST = 1 << 63
+_EARLIEST, _LATEST = parse_moment("0001-01-01"), parse_moment("9999-12-31T23:59:59.999999")
 
 Reader = Callable[[str, Any], Any]
 
@@ -101,18 +101,19 @@ def _text(name: str, value: Any) -> str:
 
 
 def _time(name: str, value: Any) -> int:
+    moment = value
     if type(value) is str:
         try:
-            return parse_moment(value)
+            moment = parse_moment(value)
         except (ValueError, OverflowError) as error:
             raise InputError(
                 f"{value[:60]!r} is not a date", field=name, remedy="write it as '2026-01-31' or '2026-01-31T12:00:00Z'"
             ) from error
-    if type(value) is not int:
+    elif type(value) is not int:
         raise _wrong(name, value, "an ISO 8601 date, or whole microseconds since 1970-01-01 UTC")
-    if not -_LATEST < value < _LATEST:
-        raise InputError("the moment is too far away", field=name)
-    return value
+    if not _EARLIEST <= moment <= _LATEST:
+        raise InputError("the moment lies outside the years 1 to 9999", field=name, remedy="a time is in microseconds")
+    return moment  # type: ignore[no-any-return]
 
 
 _READERS: dict[Kind, Reader] = {
