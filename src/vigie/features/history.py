@@ -100,6 +100,19 @@ class Block:
             None if self.known_at is None else self.known_at[mask],
         )
 
+    def take(self, customers: Array) -> Block:
+        """The histories of some customers only, shape (k,), increasing: customer *i* of the result is ``customers[i]``."""
+        starts, ends = self.offsets[customers], self.offsets[customers + 1]
+        offsets = np.zeros(len(customers) + 1, dtype=np.int64)
+        np.cumsum(ends - starts, out=offsets[1:])
+        place = np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], ends - starts)
+        return Block(
+            offsets,
+            self.times[place],
+            {name: values.take(place) for name, values in self.columns.items()},
+            None if self.known_at is None else self.known_at[place],
+        )
+
     @classmethod
     def build(
         cls,

@@ -1,0 +1,290 @@
+"""Point-in-time training sets and feature sets, from the lake.
+
+A row is a customer at a moment. Its features are what was known at the moment, its label what is known now of the time
+after it. Rows are in order of (customer, moment) and the same to the last bit however much memory there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from vigie.definition.aggregate import Aggregate, EventColumn
+from vigie.definition.expression import Expression, Feature
+from vigie.definition.kind import Kind, Schema
+from vigie.definition.moments import At
+from vigie.definition.score import Score
+from vigie.definition.source import Column, Events, Table
+from vigie.errors import FeatureError, did_you_mean
+from vigie.features import rowwise
+from vigie.features.kernel import evaluate, leaf_values
+from vigie.features.partitions import Histories, Need, Partitions, SourceLake
+from vigie.features.population import scoring_rows, training_rows
+from vigie.features.rowset import RowSet, joined
+from vigie.features.rowwise import leaf_name, leaves_of
+from vigie.features.values import Array, Columns
+from vigie.features.windows import Rows
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share, 0 … 1, of the work that is behind."""
+
+MEMORY = 2 << 30
+"""Bytes that building may use, about, besides its result."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSet:
+    """Features of customers at moments; *n* rows.
+
+    Attributes:
+        customers: Keys: object array of ``str``, shape (n,).
+        moments: int64 µs, shape (n,).
+        features: The score's features by name.
+        extras: What rule and payoff are computed from, by leaf name; may overlap with *features*. "moment" is among
+            them only if it is used.
+    """
+
+    customers: Array
+    moments: Array
+    features: Columns
+    extras: Columns
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet(FeatureSet):
+    """Features with the outcome that followed; only rows whose outcome is known.
+
+    Attributes:
+        labels: int8, 1 where the outcome is true.
+        score: What is predicted; bound to the schema.
+        schema: Kinds of the columns of every source.
+        as_of: Moment whose knowledge this is, µs.
+        versions: Version of every source in the lake.
+        immature: Rows of the population left out because their outcome lies after *as_of*.
+        unknown: Rows of the population left out because their outcome is null.
+    """
+
+    labels: Array
+    score: Score
+    schema: Schema
+    as_of: int
+    versions: Mapping[str, int]
+    immature: int
+    unknown: int
+
+
+def build_training_set(
+    score: Score,
+    lake: SourceLake,
+    schema: Schema,
+    *,
+    as_of: int,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
+) -> TrainingSet:
+    """The training set of *score* with what was known at *as_of*.
+
+    Args:
+        score: Bound: ``score.bound(schema)``.
+        lake: Where the sources are.
+        schema: Kinds of the columns of every source.
+        as_of: µs. Events from this moment on and rows known after it do not exist.
+        memory: Bytes that may be used, about, besides the result. Larger histories are dealt out to temporary files.
+        progress: Told about the work.
+
+    Raises:
+        FeatureError: The lake has not a source or column that is needed.
+    """
+    versions = _versions(score, lake)
+    with _partitions(score, lake, schema, versions, as_of, memory, None, progress) as partitions:
+
+        def one(histories: Histories) -> RowSet:
+            return _training_rows(score, histories, partitions.earliest, as_of)
+
+        found = joined(list(_each(partitions, one, progress)))
+    return TrainingSet(
+        customers=found.customers,
+        moments=found.moments,
+        features=found.features,
+        extras=found.extras,
+        labels=found.labels,
+        score=score,
+        schema=schema,
+        as_of=as_of,
+        versions=versions,
+        immature=found.immature,
+        unknown=found.unknown,
+    )
+
+
+def build_feature_set(
+    score: Score,
+    lake: SourceLake,
+    schema: Schema,
+    *,
+    as_of: int,
+    customers: Sequence[str] | None = None,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
+) -> Iterator[FeatureSet]:
+    """The population of *score* at the moment *as_of*, in partitions of customers.
+
+    With ``moments=at(source)`` each customer is seen at its own latest moment.
+
+    Args:
+        score: Bound: ``score.bound(schema)``.
+        lake: Where the sources are.
+        schema: Kinds of the columns of every source.
+        as_of: µs. Events from this moment on and rows known after it do not exist.
+        customers: Keys of the only customers wanted; ``None``: all. Those outside the population are left out.
+        memory: Bytes that may be used, about.
+        progress: Told about the work.
+
+    Yields:
+        Rows in order of customer; the customers of two partitions are in no order.
+
+    Raises:
+        FeatureError: The lake has not a source or column that is needed.
+    """
+    versions = _versions(score, lake)
+    with _partitions(score, lake, schema, versions, as_of, memory, customers, progress) as partitions:
+
+        def one(histories: Histories) -> RowSet:
+            rows = scoring_rows(score.moments, score.sources, histories, as_of=as_of)
+            return _featured(score, histories, _in_population(score, histories, rows))
+
+        for part in _each(partitions, one, progress):
+            whole = joined([part])
+            if len(whole):
+                yield FeatureSet(whole.customers, whole.moments, whole.features, whole.extras)
+
+
+# -- one partition ---------------------------------------------------------------------------------------------------
+
+
+def _training_rows(score: Score, histories: Histories, earliest: int | None, as_of: int) -> RowSet:
+    rows = training_rows(score.moments, score.sources, histories, earliest=earliest, as_of=as_of)
+    rows = _in_population(score, histories, rows)
+    horizon = score.horizon.microseconds if score.horizon else 0
+    mature = rows.moments <= as_of - horizon
+    immature = int(np.count_nonzero(~mature))
+    rows = rows.take(mature) if immature else rows
+    outcome = _outcome(score, histories, rows, as_of)
+    known = ~np.isnan(outcome)
+    unknown = int(np.count_nonzero(~known))
+    if unknown:
+        rows, outcome = rows.take(known), outcome[known]
+    found = _featured(score, histories, rows)
+    found.labels, found.immature, found.unknown = outcome.astype(np.int8), immature, unknown
+    return found
+
+
+def _in_population(score: Score, histories: Histories, rows: Rows) -> Rows:
+    if score.population is None:
+        return rows
+    inside = evaluate([score.population], histories.blocks, rows)[0].data == 1
+    return rows.take(inside)
+
+
+def _outcome(score: Score, histories: Histories, rows: Rows, as_of: int) -> Array:
+    """The outcome with everything known at *as_of*: float64, 0, 1 or NaN.
+
+    A column of the outcome has its latest value; with ``moments=at(table)``, a column of that table has the value of
+    the very row that the moment is taken at.
+    """
+    leaves = list(leaves_of(score.outcome))
+    own = score.moments.source if isinstance(score.moments, At) else None
+    later = [leaf for leaf in leaves if isinstance(leaf, Column) and leaf.source != own]
+    others = [leaf for leaf in leaves if not (isinstance(leaf, Column) and leaf.source != own)]
+    found = leaf_values(others, histories.blocks, rows)
+    now = Rows(rows.codes, np.full(len(rows), as_of, dtype=np.int64))
+    found |= leaf_values(later, histories.blocks, now)
+    by_name = {leaf_name(leaf): found[leaf.fingerprint] for leaf in leaves}
+    return rowwise.evaluate(score.outcome, by_name, len(rows)).data
+
+
+def _featured(score: Score, histories: Histories, rows: Rows) -> RowSet:
+    features, extras = score.bound_features, _extras(score)
+    values = evaluate([*features, *extras.values()], histories.blocks, rows)
+    return RowSet(
+        customers=histories.customers,
+        codes=rows.codes,
+        moments=rows.moments,
+        features={f.name: v for f, v in zip(features, values, strict=False)},
+        extras=dict(zip(extras, values[len(features) :], strict=True)),
+        labels=np.zeros(len(rows), dtype=np.int8),
+    )
+
+
+def _extras(score: Score) -> dict[str, Feature]:
+    rule = [score.rule] if score.rule is not None else []
+    return rowwise.leaves([*rule, *score.decision.payoff().expressions()])
+
+
+# -- all partitions --------------------------------------------------------------------------------------------------
+
+
+def _each(partitions: Partitions, one: Callable[[Histories], RowSet], progress: Progress | None) -> Iterator[RowSet]:
+    """*one* of every partition, in their order, two at a time: NumPy computes without holding the interpreter."""
+
+    def work(i: int) -> RowSet:
+        return one(partitions.load(i))
+
+    with ThreadPoolExecutor(2) as pool:
+        pending = [pool.submit(work, i) for i in range(min(2, partitions.count))]
+        for i in range(partitions.count):
+            result = pending.pop(0).result()
+            if i + 2 < partitions.count:
+                pending.append(pool.submit(work, i + 2))
+            if progress is not None:
+                progress("features", 0.5 + 0.5 * (i + 1) / partitions.count)
+            yield result
+
+
+def _versions(score: Score, lake: SourceLake) -> dict[str, int]:
+    return {name: lake.version(name) for name in sorted(score.sources)}
+
+
+def _partitions(
+    score: Score,
+    lake: SourceLake,
+    schema: Schema,
+    versions: Mapping[str, int],
+    as_of: int,
+    memory: int,
+    customers: Sequence[str] | None,
+    progress: Progress | None,
+) -> Partitions:
+    reading = None if progress is None else (lambda share: progress("read", share / 2))
+    return Partitions(_needs(score, schema), lake, versions, as_of, memory, customers, reading)
+
+
+def _needs(score: Score, schema: Schema) -> dict[str, Need]:
+    """What is read of every source."""
+    rule = [score.rule] if score.rule is not None else []
+    population = [score.population] if score.population is not None else []
+    everything = [*score.bound_features, *rule, *population, score.outcome, *score.decision.payoff().expressions()]
+    columns: dict[str, dict[str, Kind]] = {name: {} for name in score.sources}
+    for source, column in _columns(everything):
+        kinds = schema.get(source.name, {})
+        if column not in kinds:
+            raise FeatureError(
+                f"'{source.name}' has no column '{column}'", where=source.name, remedy=did_you_mean(column, kinds)
+            )
+        columns[source.name][column] = kinds[column]
+    return {name: Need(source, columns[name]) for name, source in score.sources.items()}
+
+
+def _columns(expressions: Iterable[Expression]) -> Iterator[tuple[Table | Events, str]]:
+    for expression in expressions:
+        for node in expression.walk():
+            if isinstance(node, Column | EventColumn):
+                yield node.source, node.column
+            elif isinstance(node, Aggregate) and node.events.condition is not None:
+                yield from _columns([node.events.condition])
