@@ -12,7 +12,7 @@ from vigie.report.numerals import currency_prefix
 
 def share_axis(title: str, *, ticks: int = 5, **more: Any) -> alt.Axis:
     """Shares between 0 and 1, in percent."""
-    return alt.Axis(title=title, format=".1~%", tickCount=ticks, **more)
+    return alt.Axis(title=title, format=".2~%", tickCount=ticks, **more)
 
 
 def money_axis(title: str, currency: str, *, ticks: int = 5, **more: Any) -> alt.Axis:

@@ -93,7 +93,7 @@ def _lead(subject: Subject, name: str) -> str:
     if VIGIE not in acts or name not in acts:
         return lead
     customers = result.training_set.customers[result.test_index]
-    interval = difference_interval(result.test_payoff, result.test_labels, acts[VIGIE], acts[name], customers)
+    interval = difference_interval(subject.payoff, result.test_labels, acts[VIGIE], acts[name], customers)
     if interval is None:
         return lead
     low, high = (money(end, currency, sign=True) for end in interval)

@@ -13,7 +13,7 @@ from vigie.definition.window import Window
 from vigie.features import rowwise
 from vigie.report.blocks import Head, bullets, facts, table
 from vigie.report.html import Content, Html, code, join, tag
-from vigie.report.numerals import count, money, percent, time
+from vigie.report.numerals import count, money, percent, plural, time
 from vigie.report.page import Section
 from vigie.training.report.subject import Subject
 
@@ -87,8 +87,12 @@ def _matrix(subject: Subject) -> Html:
         [words.yes.capitalize(), _cell(pay.act_positive, currency), _cell(pay.pass_positive, currency)],
         [words.no.capitalize(), _cell(pay.act_negative, currency), _cell(pay.pass_negative, currency)],
     ]
-    by_customer = any(np.ndim(amounts) and np.ptp(amounts) > 0 for amounts in pay.sums() if np.size(amounts))
+    sums = [np.broadcast_to(amounts, len(subject.gain)) for amounts in pay.sums()]
+    by_customer = any(len(np.unique(amounts[~np.isnan(amounts)])) > 1 for amounts in sums)
     note = f" Amounts differ by {words.one}: mean, and lowest to highest in the test." if by_customer else ""
+    unknown = int(np.isnan(np.sum(sums, axis=0)).sum())
+    if unknown:
+        note += f" For {plural(unknown, words.one)} an amount is missing: counted as 0, and never {words.done}."
     return table(
         heads, lines, caption=f"{currency} for one {words.one} and one decision; gains positive, costs negative.{note}"
     )

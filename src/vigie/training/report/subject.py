@@ -10,7 +10,7 @@ import numpy as np
 
 from vigie.definition.moments import At
 from vigie.definition.score import Score
-from vigie.economics import ProfitCurve, profit_curve, strategy_acts
+from vigie.economics import PayoffValues, ProfitCurve, profit_curve, strategy_acts
 from vigie.economics.strategies import NOBODY, RULE, VIGIE
 from vigie.features import rowwise
 from vigie.report.charts.money import Strategy
@@ -70,6 +70,11 @@ class Subject:
         return self.vigie.value - self.result.strategies[self.rival].value
 
     @cached_property
+    def payoff(self) -> PayoffValues:
+        """Cost matrix of the test rows, with 0 where a sum is not known: such a customer brings nothing either way."""
+        return PayoffValues(*(np.nan_to_num(amounts, nan=0.0) for amounts in self.result.test_payoff.sums()))
+
+    @cached_property
     def gain(self) -> Array:
         """Expected gain of acting on each test row."""
         return self.result.test_payoff.gain(self.result.best.probability_test)
@@ -102,7 +107,7 @@ class Subject:
         measured = self.result.strategies.get(name)
         if measured is None:
             return False
-        value = float(np.mean(self.result.test_payoff.realised(act, self.result.test_labels)))
+        value = float(np.mean(self.payoff.realised(act, self.result.test_labels)))
         return bool(np.isclose(value, measured.value, rtol=1e-6, atol=1e-9))
 
     @cached_property
@@ -111,7 +116,7 @@ class Subject:
         if not len(self.result.test_labels):
             return None
         act = self.acts.get(VIGIE, np.asarray(self.gain >= self.result.best.min_gain))
-        return profit_curve(self.gain, self.result.test_payoff, self.result.test_labels, act)
+        return profit_curve(self.gain, self.payoff, self.result.test_labels, act)
 
     @cached_property
     def threshold(self) -> tuple[float, float] | None:

@@ -69,7 +69,7 @@ def advantage_interval(subject: Subject) -> tuple[float, float] | None:
     if VIGIE not in acts or subject.rival not in acts:
         return None
     customers = result.training_set.customers[result.test_index]
-    return difference_interval(result.test_payoff, result.test_labels, acts[VIGIE], acts[subject.rival], customers)
+    return difference_interval(subject.payoff, result.test_labels, acts[VIGIE], acts[subject.rival], customers)
 
 
 def interval_words(subject: Subject, interval: tuple[float, float] | None) -> Html | None:
