@@ -75,13 +75,24 @@ def _bits(column: pl.Series) -> tuple[_Words, _Words]:
 
 
 def _text_bits(column: pl.Series) -> tuple[_Words, _Words]:
-    """BLAKE2b of each distinct text."""
+    """Tabulation hash (Zobrist 1970) of each distinct text: the sum of one word for each byte at its position."""
     encoded = column.fill_null("").to_arrow().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts)
-    words = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
+    texts = encoded.dictionary.cast(pa.large_binary())
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[: len(texts) + 1]
+    raw = np.frombuffer(data, dtype=np.uint8)[: ends[-1]] if data is not None else np.zeros(0, dtype=np.uint8)
+    lengths = np.diff(ends)
+    position = np.arange(len(raw), dtype=np.int64) - np.repeat(ends[:-1], lengths)
+    cell = np.minimum(position, _POSITIONS - 1) * 256 + raw
+    lanes = []
+    for lane in range(2):
+        sums = np.concatenate(([np.uint64(0)], np.cumsum(_TABLES[lane][cell], dtype=np.uint64)))
+        lanes.append(sums[ends[1:]] - sums[ends[:-1]])
+    for long in np.flatnonzero(lengths > _POSITIONS):
+        digest = np.frombuffer(hashlib.blake2b(texts[int(long)].as_py(), digest_size=16).digest(), dtype="<u8")
+        lanes[0][long], lanes[1][long] = digest
     index = encoded.indices.to_numpy(zero_copy_only=False)
-    return words[index, 0], words[index, 1]
+    return lanes[0][index], lanes[1][index]
 
 
 def _mixed(x: _Words) -> _Words:
@@ -91,3 +102,8 @@ def _mixed(x: _Words) -> _Words:
     x = (x ^ (x >> _S27)) * _M2
     mixed: _Words = x ^ (x >> _S31)
     return mixed
+
+
+_POSITIONS = 128
+"""Bytes up to which a text is hashed by table; a longer one by BLAKE2b."""
+_TABLES = _mixed(_mixed(np.arange(2 * _POSITIONS * 256, dtype=np.uint64))).reshape(2, -1)
