@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vigie.cli import screen
+from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, open_project
 
 
@@ -26,4 +26,4 @@ def ingest(
     opened = open_project(project, environment, as_of)
     with screen.stage("Ingest") as progress:
         reports = ingest_sources(opened, sources or (), progress)
-    screen.ingested(reports)
+    summaries.ingested(reports)

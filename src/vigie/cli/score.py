@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vigie.cli import screen
+from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
 
 
@@ -29,4 +29,4 @@ def score(
     chosen = opened.score(name)
     with screen.stage(f"Score {chosen.name}") as progress:
         scored = score_base(opened, chosen, alias=alias, output=output, progress=progress)
-    screen.scored(scored)
+    summaries.scored(scored)

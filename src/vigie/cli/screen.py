@@ -41,16 +41,19 @@ def stage(title: str) -> Iterator[Report]:
     console.print(f"[green]✓[/] [bold]{title}[/] [dim]{stopwatch() - began:.1f} s[/]")
 
 
-def say(text: str) -> None:
-    """A line below a stage."""
-    console.print(Padding(text, (0, 0, 0, 2)))
+def say(text: str, *, wrap: bool = True) -> None:
+    """A line below a stage; a command or a path to copy is not wrapped."""
+    if wrap:
+        console.print(Padding(text, (0, 0, 0, 2)))
+    else:
+        console.print(f"  {text}", soft_wrap=True)
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], *, marked: int | None = None) -> None:
     """A table. Each column is ``(heading, "left" | "right")``; row number *marked* is shown in bold."""
-    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading, side in columns:
-        drawn.add_column(heading, justify="right" if side == "right" else "left", no_wrap=side == "right")
+        drawn.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
     for number, row in enumerate(rows):
         drawn.add_row(*(escape(cell) for cell in row), style="bold" if number == marked else "")
     console.print(Padding(drawn, (0, 0, 0, 2)))

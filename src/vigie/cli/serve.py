@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vigie.cli import screen
+from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
 
 
@@ -46,5 +46,9 @@ def serve(
     else:
         opened = open_project(project, environment, as_of)
         plan = plan_project(opened, names or (), journal=journal, host=host, port=port, workers=workers)
-    screen.serving(plan)
-    run_plan(plan, allow_insecure=allow_insecure)
+
+    def listening(url: str) -> None:
+        summaries.serving(plan, url)
+        screen.say("[dim]Ctrl-C stops[/]")
+
+    run_plan(plan, allow_insecure=allow_insecure, on_listening=listening)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vigie.cli import screen
+from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
 
 
@@ -47,7 +47,7 @@ def train(
     if ingest:
         with screen.stage("Ingest") as progress:
             reports = ingest_sources(opened, list(score.sources), progress)
-        screen.ingested(reports)
+        summaries.ingested(reports)
     with screen.stage(f"Train {score.name}") as progress:
         trained = train_score(opened, score, options, register=register, progress=progress)
-    screen.trained(trained)
+    summaries.trained(trained)

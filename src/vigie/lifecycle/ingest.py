@@ -38,14 +38,6 @@ def ingest_sources(
             if progress is not None:
                 progress(f"{name}: {doing}", (number + done) / len(chosen))
 
-        reports.append(
-            ingest(
-                project.sources[name],
-                project.location(name),
-                project.lake,
-                project.settings.contracts,
-                project.clock,
-                progress=step,
-            )
-        )
+        source, location = project.sources[name], project.location(name)
+        reports.append(ingest(source, location, project.lake, project.settings.contracts, project.clock, progress=step))
     return reports

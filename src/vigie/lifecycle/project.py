@@ -128,14 +128,14 @@ class Project:
         Raises:
             ContractError: A source has no contract yet: it was never ingested.
         """
-        from vigie.data import Contract, schema_of
+        from vigie.data import read_contract, schema_of
 
-        contracts = {}
+        contracts = []
         for name in score.sources:
-            path = self.settings.contracts / f"{name}.toml"
-            if not path.is_file() or not self.lake.has(name):
+            contract = read_contract(self.settings.contracts, name)
+            if contract is None or not self.lake.has(name):
                 raise ContractError(f"source '{name}' was not ingested yet", remedy="run `vigie ingest` first")
-            contracts[name] = Contract.read(path)
+            contracts.append(contract)
         return schema_of(contracts)
 
     def code_version(self) -> str:

@@ -1,0 +1,117 @@
+"""What each command says when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from vigie.cli.screen import console, findings, money, say, table
+from vigie.clock import iso
+
+if TYPE_CHECKING:
+    from vigie.data import IngestReport
+    from vigie.lifecycle.score import ScoredBase
+    from vigie.lifecycle.serve import ServePlan
+    from vigie.lifecycle.train import Trained
+
+STRATEGIES = {
+    "nobody": "nobody",
+    "everybody": "everybody",
+    "rule": "the rule",
+    "threshold_0.5": "probability above 0.5",
+}
+
+
+def ingested(reports: Sequence[IngestReport]) -> None:
+    """What came into the lake, and what was wrong with it."""
+    rows = [
+        [r.source, f"{r.rows:,}", f"{r.duplicates:,}" if r.duplicates else "–", f"{r.quarantined:,}" if r.quarantined else "–",
+         str(r.versions[-1]) if r.versions else "–"]
+        for r in reports
+    ]  # fmt: skip
+    table(
+        [("source", "left"), ("new rows", "right"), ("known", "right"), ("quarantined", "right"), ("version", "right")],
+        rows,
+    )
+    findings([finding for report in reports for finding in report.findings])
+
+
+def trained(done: Trained) -> None:
+    """Candidates, what the winner is worth, findings, and where the report is."""
+    result = done.result
+    split, best, currency = result.split, result.best, result.currency
+    where = (
+        f"tested on {split.test_rows:,} later rows, {_day(split.test_from)} to {_day(split.test_until)}"
+        if split.kind == "out_of_time"
+        else f"tested on {split.test_rows:,} rows drawn at random"
+    )
+    say(f"[dim]learned from {split.train_rows:,} rows, {where}[/]")
+    rows = [
+        [one.title, _three(one.test.auc), _three(one.test.average_precision), _three(one.test.ece),
+         f"{one.test.value:+,.2f}", f"{one.fit_seconds:.1f} s"]
+        for one in result.candidates
+    ]  # fmt: skip
+    chosen = [one.name for one in result.candidates].index(result.winner)
+    columns = [("candidate", "left"), ("AUC", "right"), ("AP", "right"), ("ECE", "right"),
+               (f"{currency} each", "right"), ("fit", "right")]  # fmt: skip
+    table(columns, rows, marked=chosen)
+    console.print()
+    decision = result.training_set.score.decision
+    ours = result.strategies["vigie"]
+    say(
+        f"[bold]{best.title}[/] acts on {ours.acted:.0%} of the customers ({decision.act}) and brings "
+        f"[bold]{money(ours.value, currency, sign=True)}[/] per customer."
+    )
+    for name, words in STRATEGIES.items():
+        if name in result.strategies:
+            value = result.strategies[name].value
+            say(
+                f"[dim]{words:<24}[/] {money(value, currency, sign=True):>12}   [dim]{_against(ours.value - value, currency)}[/]"
+            )
+    console.print()
+    findings(result.findings, at_most=6)
+    if done.version is not None:
+        say(f"registered as [bold]{escape(done.version.name)} version {done.version.version}[/], the champion")
+    say(f"report  {escape(str(done.report))}")
+
+
+def scored(done: ScoredBase) -> None:
+    """How many were scored, and what follows from it."""
+    decision = done.model.bundle.decision
+    say(f"{done.rows:,} customers as of {iso(done.as_of)} by version {done.model.version}")
+    say(
+        f"{decision.act} [bold]{done.acted:,}[/] of them; expected value of all decisions "
+        f"[bold]{money(done.expected_value, done.currency, sign=True)}[/]"
+    )
+    table(
+        [("segment", "left"), ("customers", "right")], [[name, f"{count:,}"] for name, count in done.segments.items()]
+    )
+    say(
+        f"table {escape(done.table)} of the lake"
+        + (" [dim](this very run was there already)[/]" if done.repeated else "")
+    )
+    if done.output is not None:
+        say(f"file {escape(str(done.output))}")
+
+
+def serving(plan: ServePlan, url: str) -> None:
+    """Where the API is, and a request that works."""
+    for model in plan.models:
+        how = "values or customer ids" if model.by_id else "values"
+        say(f"[bold]{escape(model.name)}[/] version {model.version}, by {how}")
+    say(f"POST [bold]{url}/v1/score[/]   docs {url}/docs   metrics {url}/metrics")
+    say(f"every prediction is kept in {escape(str(plan.journal))}")
+
+
+def _three(number: float) -> str:
+    return "–" if number != number else f"{number:.3f}"
+
+
+def _day(moment: int | None) -> str:
+    return iso(moment)[:10] if moment is not None else "?"
+
+
+def _against(difference: float, currency: str) -> str:
+    return f"{money(difference, currency, sign=True)} against it"

@@ -1,0 +1,180 @@
+"""Score everybody, decide within the capacity, and keep the result as a table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vigie.clock import iso
+from vigie.definition import Score
+from vigie.errors import DataError, FeatureError, SettingsError
+from vigie.lifecycle.model_in_use import ModelInUse, load_model, score_of
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.train import part, tell
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMATS = (".csv", ".parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredBase:
+    """A run over the whole base.
+
+    Attributes:
+        model: What scored.
+        as_of: Moment of the run, µs.
+        table: Name of the table in the lake.
+        rows: Customers scored.
+        acted: Of them, those to act on.
+        expected_value: Of the decisions, all customers together, in ``currency``.
+        segments: Customers in each risk segment, from the lowest.
+        output: File written besides, if one was asked for.
+        repeated: Whether the very same run was there already, so that nothing was added.
+        currency: ISO 4217 code.
+        example: Key of the customer with the highest expected gain.
+    """
+
+    model: ModelInUse
+    as_of: int
+    table: str
+    rows: int
+    acted: int
+    expected_value: float
+    segments: dict[str, int]
+    output: Path | None
+    repeated: bool
+    currency: str
+    example: str
+
+
+def score_base(
+    project: Project,
+    score: Score,
+    *,
+    alias: str = "champion",
+    output: Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> ScoredBase:
+    """Score the population of this moment with the model that *alias* points at.
+
+    The result is appended to the lake's table ``scores_<name>``: customer, moment, probability, decision, segment,
+    expected value, gain, model version, bundle hash. Capacity holds over the whole base: those with the highest
+    expected gain are acted on. A run is identified by moment, model and data versions; the same run again adds nothing.
+
+    Raises:
+        RegistryError: There is no such model.
+        SettingsError: *output* is neither CSV nor Parquet.
+        FeatureError: Nobody is in the population.
+    """
+    import numpy as np
+    import polars as pl
+
+    from vigie.bundle import Scorer
+    from vigie.features.training_set import build_feature_set
+
+    if output is not None and output.suffix not in FORMATS:
+        raise SettingsError(f"cannot write {output.name}", remedy=f"end the name in {' or '.join(FORMATS)}")
+    tell(progress, "load the model", 0.0)
+    model = load_model(project, score.name, alias)
+    scorer, as_of = Scorer(model.bundle), project.clock.now()
+    asked = score_of(model.bundle, score)
+    schema = project.schema(asked)
+    parts: list[pl.DataFrame] = []
+    payoffs = []
+    for features in build_feature_set(
+        asked.bound(schema), project.lake, schema, as_of=as_of, progress=part(progress, 0.05, 0.8)
+    ):
+        count = len(features.customers)
+        scores = scorer.score({**features.extras, **features.features}, count)
+        payoffs.append(scores.payoff)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "customer": pl.Series(features.customers, dtype=pl.String),
+                    "moment": pl.Series(features.moments, dtype=pl.Int64),
+                    "probability": scores.probability,
+                    "gain": scores.gain,
+                    "segment": pl.Series([scores.segment_names[i] for i in scores.segment], dtype=pl.String),
+                    "value_if_acted": np.broadcast_to(
+                        scores.payoff.expected(scores.probability, np.ones(count, bool)), count
+                    ),
+                    "value_if_left": np.broadcast_to(
+                        scores.payoff.expected(scores.probability, np.zeros(count, bool)), count
+                    ),
+                }
+            )
+        )
+    if not parts or not sum(map(len, parts)):
+        raise FeatureError(
+            f"nobody is in the population of '{score.name}' at {iso(as_of)}",
+            remedy="ingest newer data, or score an earlier moment with --as-of",
+        )
+    tell(progress, "decide", 0.85)
+    base = pl.concat(parts)
+    act = model.bundle.decision.choose(base["gain"].to_numpy(), base["moment"].to_numpy())
+    decision = model.bundle.decision
+    base = base.with_columns(
+        decision=pl.when(pl.Series(act)).then(pl.lit(decision.act)).otherwise(pl.lit(decision.leave)),
+        expected_value=pl.when(pl.Series(act)).then("value_if_acted").otherwise("value_if_left"),
+        moment=pl.from_epoch("moment", time_unit="us").dt.replace_time_zone("UTC"),
+        model_version=pl.lit(model.version),
+        bundle=pl.lit(model.bundle.hash),
+    ).select(
+        "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle"
+    )  # fmt: skip
+    tell(progress, "write", 0.9)
+    table = f"scores_{score.name}"
+    repeated = _append_once(project, table, base, _run_of(project, asked, model, as_of), as_of)
+    if output is not None:
+        _write(base, output)
+    counted = dict(base.group_by("segment").len().iter_rows())
+    return ScoredBase(
+        model, as_of, table, len(base), int(act.sum()), float(base["expected_value"].sum()),
+        {name: counted.get(name, 0) for name in scorer_segments()}, output, repeated, decision.currency,
+        str(base["customer"][int(base["gain"].fill_nan(None).arg_max() or 0)]),
+    )  # fmt: skip
+
+
+def scorer_segments() -> tuple[str, ...]:
+    """Names of the risk segments, from the lowest."""
+    from vigie.bundle.segment import SEGMENT_NAMES
+
+    return SEGMENT_NAMES
+
+
+def _run_of(project: Project, score: Score, model: ModelInUse, as_of: int) -> dict[str, Any]:
+    versions = {name: project.lake.version(name) for name in sorted(score.sources)}
+    key = f"{as_of} {model.bundle.hash} {versions}"
+    return {
+        "run": hashlib.sha256(key.encode()).hexdigest(),
+        "as_of": iso(as_of),
+        "model": model.version,
+        "data": versions,
+    }
+
+
+def _append_once(project: Project, table: str, base: pl.DataFrame, run: dict[str, Any], as_of: int) -> bool:
+    lake = project.lake
+    if lake.has(table) and any(version.metadata.get("run") == run["run"] for version in lake.versions(table)):
+        return True
+    lake.append(table, base, metadata=run, moment=as_of)
+    return False
+
+
+def _write(base: pl.DataFrame, output: Path) -> None:
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if output.suffix == ".csv":
+            base.write_csv(partial)
+        else:
+            base.write_parquet(partial)
+        partial.replace(output)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(f"cannot write the scores: {error}", where=str(output)) from error

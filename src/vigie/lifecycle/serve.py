@@ -1,0 +1,184 @@
+"""Plan a scoring server, show the plan, run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vigie.clock import Clock
+from vigie.errors import DefinitionError, RegistryError, VigieError, did_you_mean
+from vigie.lifecycle.project import Project
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from vigie.lifecycle.lake_features import LakeFeatures
+    from vigie.serving import ServingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model that the server will answer with.
+
+    Attributes:
+        name: Of the score.
+        version: In the registry; ``"0"`` for a bundle that is in none.
+        folder: Of its bundle.
+        by_id: Whether customers can be asked for by id: the project and its lake are there.
+    """
+
+    name: str
+    version: str
+    folder: Path
+    by_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServePlan:
+    """What a server will do.
+
+    Attributes:
+        models: What it answers with.
+        journal: Folder where predictions are kept.
+        host: Address.
+        port: Port; 0 for any free one.
+        workers: Processes.
+        clock: Tells the moment of a request that names none.
+        project: Folder of the project; ``None`` for a bundle alone.
+        environment: Of the project.
+    """
+
+    models: tuple[PlannedModel, ...]
+    journal: Path
+    host: str
+    port: int
+    workers: int
+    clock: Clock
+    project: Path | None = None
+    environment: str = ""
+
+
+def plan_bundle(
+    bundle: Path,
+    journal: Path,
+    clock: Clock,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+) -> ServePlan:
+    """A server for one bundle folder, without project, registry or lake: what a slim container runs.
+
+    Raises:
+        BundleError: The bundle is damaged.
+    """
+    from vigie.bundle import load_bundle
+
+    model = PlannedModel(load_bundle(bundle).score_name, "0", bundle.resolve(), by_id=False)
+    return ServePlan(
+        (model,), journal.resolve(), host or "127.0.0.1", 8000 if port is None else port, workers or 1, clock
+    )
+
+
+def plan_project(
+    project: Project,
+    names: Sequence[str] = (),
+    *,
+    journal: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+) -> ServePlan:
+    """A server for the champions of a project.
+
+    Args:
+        project: Where everything is.
+        names: Scores to serve; none: all that have a champion.
+        journal: Folder where predictions are kept; ``None``: in the project's state.
+        host: Address; ``None``: what ``[serve]`` says, or 127.0.0.1.
+        port: Port; ``None``: what ``[serve]`` says, or 8000.
+        workers: Processes; ``None``: what ``[serve]`` says, or 1.
+
+    Raises:
+        RegistryError: A score that was named, or every one, has no champion.
+        DefinitionError: No such score.
+    """
+    for name in names:
+        if name not in project.scores:
+            raise DefinitionError(f"no score '{name}'", remedy=did_you_mean(name, project.scores))
+    registered = set(project.registry.names())
+    chosen = list(names) or [name for name in project.scores if name in registered]
+    if not chosen:
+        raise RegistryError("no score of the project was trained yet", remedy="run `vigie train` first")
+    models = []
+    for name in chosen:
+        version = project.registry.resolve(name)
+        models.append(PlannedModel(name, str(version.version), project.registry.bundle_path(version), by_id=True))
+    said = project.settings.serve
+    return ServePlan(
+        models=tuple(models),
+        journal=(journal or project.journal_folder).resolve(),
+        host=host or str(said.get("host", "127.0.0.1")),
+        port=int(said.get("port", 8000)) if port is None else port,
+        workers=workers or int(said.get("workers", 1)),
+        clock=project.clock,
+        project=project.settings.root,
+        environment=project.settings.environment,
+    )
+
+
+def run_plan(
+    plan: ServePlan, *, allow_insecure: bool = False, on_listening: Callable[[str], None] | None = None
+) -> None:
+    """Serve until told to stop; then finish what was begun.
+
+    Raises:
+        SettingsError: The address cannot be listened on, or is open to others without *allow_insecure*.
+        BundleError: A bundle is damaged.
+    """
+    from vigie.serving import serve
+
+    serve(
+        partial(make_app, plan),
+        host=plan.host,
+        port=plan.port,
+        workers=plan.workers,
+        allow_insecure=allow_insecure,
+        on_listening=on_listening,
+    )
+
+
+def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
+    """The application of *plan*; each worker process makes its own.
+
+    Raises:
+        VigieError: A bundle is damaged, or the lake cannot be read.
+    """
+    from vigie.bundle import load_bundle
+    from vigie.journal import PredictionJournal
+    from vigie.serving import Served, create_app
+
+    served = {}
+    for planned in plan.models:
+        bundle = load_bundle(planned.folder)
+        provider = _provider(plan, planned) if planned.by_id else None
+        served[planned.name] = Served(planned.name, planned.version, bundle, provider)
+    return create_app(served, PredictionJournal(plan.journal), plan.clock, settings)
+
+
+def _provider(plan: ServePlan, planned: PlannedModel) -> LakeFeatures:
+    from vigie.bundle import load_bundle
+    from vigie.lifecycle.lake_features import LakeFeatures
+    from vigie.lifecycle.model_in_use import score_of
+
+    assert plan.project is not None
+    project = Project.open(plan.project, plan.environment, plan.clock)
+    asked = score_of(load_bundle(planned.folder), project.score(planned.name))
+    schema = project.schema(asked)
+    try:
+        return LakeFeatures(asked.bound(schema), project.lake, schema)
+    except VigieError as error:
+        raise type(error)(error.what, where=error.where or planned.name, remedy=error.remedy) from error

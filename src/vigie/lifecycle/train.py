@@ -1,0 +1,143 @@
+"""From the lake to a registered model and a report."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vigie.clock import iso
+from vigie.definition import Score
+from vigie.lifecycle.project import Project
+
+if TYPE_CHECKING:
+    from vigie.registry import ModelVersion
+    from vigie.training import TrainingResult, TrainOptions
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training left behind.
+
+    Attributes:
+        result: What was found out.
+        version: In the registry; ``None`` where it was not to be registered.
+        report: The HTML page.
+        summary: The main figures as JSON.
+        bundle: Folder of the bundle.
+    """
+
+    result: TrainingResult
+    version: ModelVersion | None
+    report: Path
+    summary: Path
+    bundle: Path
+
+
+def train_score(
+    project: Project, score: Score, options: TrainOptions, *, register: bool = True, progress: Progress | None = None
+) -> Trained:
+    """Build the training set, try the candidates, write report and bundle, and register the winner as champion.
+
+    Args:
+        project: Where everything is; its clock says what was known.
+        score: What to train.
+        options: Choices of the training.
+        register: Whether the winner goes to the registry and becomes champion. Without, its bundle is only written.
+        progress: Told what is being done and the share done.
+
+    Raises:
+        ContractError: A source was not ingested yet.
+        DefinitionError: The definition does not fit the contracts.
+        TrainingError: No model can be learned.
+        RegistryError: The registry cannot be written.
+    """
+    from vigie.bundle import write_bundle
+    from vigie.features.training_set import build_training_set
+    from vigie.training.record import training_run
+    from vigie.training.report import write_report
+    from vigie.training.train import train
+
+    started = project.clock.now()
+    schema = project.schema(score)
+    bound = score.bound(schema)
+    memory = project.settings.train.get("memory")
+    training_set = build_training_set(
+        bound,
+        project.lake,
+        schema,
+        as_of=started,
+        progress=part(progress, 0.0, 0.25),
+        **({"memory": int(memory)} if memory else {}),
+    )
+    result = train(training_set, options, part(progress, 0.25, 0.95))
+    tell(progress, "report", 0.95)
+    reports = project.reports_folder / score.name
+    reports.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=reports, prefix=".bundle-") as scratch:
+        bundle_hash = write_bundle(result.bundle, Path(scratch) / "bundle")
+        folder = reports / f"{iso(started).replace(':', '')}-{bundle_hash[:8]}"
+        bundle = folder / "bundle"
+        folder.mkdir(exist_ok=True)
+        if not bundle.is_dir():
+            (Path(scratch) / "bundle").rename(bundle)
+    report = write_report(result, folder / "report.html", generated_at=started)
+    summary = folder / "summary.json"
+    summary.write_text(json.dumps(summary_of(result, bundle_hash), indent=2) + "\n", "utf-8")
+    version = None
+    if register:
+        tell(progress, "registry", 0.97)
+        files = {"report.html": report, "summary.json": summary}
+        version = project.registry.log(training_run(result, files=files, started=started))
+    return Trained(result, version, report, summary, bundle)
+
+
+def summary_of(result: TrainingResult, bundle_hash: str) -> dict[str, Any]:
+    """The main figures of a training, of test rows that chose nothing; money in ``currency`` for one customer."""
+    best = result.best
+    return {
+        "score": result.training_set.score.name,
+        "as_of": iso(result.training_set.as_of),
+        "rows": len(result.training_set.labels),
+        "train_rows": result.split.train_rows,
+        "test_rows": result.split.test_rows,
+        "split": result.split.kind,
+        "winner": result.winner,
+        "auc": _number(best.test.auc),
+        "average_precision": _number(best.test.average_precision),
+        "brier": _number(best.test.brier),
+        "calibration_error": _number(best.test.ece),
+        "currency": result.currency,
+        "value_per_customer": {name: _number(metrics.value) for name, metrics in result.strategies.items()},
+        "acted": _number(best.test.acted),
+        "auc_by_candidate": {one.name: _number(one.test.auc) for one in result.candidates},
+        "findings": [{"code": f.code, "severity": f.severity.label, "where": f.where} for f in result.findings],
+        "bundle": bundle_hash,
+        "data_versions": dict(result.training_set.versions),
+        "seconds": round(result.seconds, 1),
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def tell(progress: Progress | None, doing: str, done: float) -> None:
+    """Report progress where somebody listens."""
+    if progress is not None:
+        progress(doing, done)
+
+
+def part(progress: Progress | None, begin: float, end: float) -> Progress:
+    """A progress that fills the stretch from *begin* to *end* of another one."""
+
+    def stretch(doing: str, done: float) -> None:
+        tell(progress, doing, begin + (end - begin) * done)
+
+    return stretch
