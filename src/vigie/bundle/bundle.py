@@ -30,7 +30,7 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         segment: Index into :data:`vigie.bundle.segment.SEGMENT_NAMES`.
     """
 
-    values: dict[str, float | str | None]
+    values: dict[str, bool | int | float | str | None]
     probability: float
     gain: float | None
     act: bool

@@ -81,27 +81,34 @@ def write_bundle(bundle: Bundle, directory: Path) -> str:
     bundle.rule_expression()
     files = _files(bundle)
     manifest = _manifest(bundle.score_name, files)
-    # What was written is read back before anyone relies on it.
-    _read({**files, MANIFEST: stored(manifest)}, where=str(directory))
+    whole = {**files, MANIFEST: stored(manifest)}
+    # Whatever cannot be read back is not written.
+    _read(whole, where=str(directory))
+    try:
+        if directory.exists() and any(directory.iterdir()):
+            if _hash_of(directory) == manifest.hash:
+                return manifest.hash
+            raise BundleError(
+                "the folder is not empty", where=str(directory), remedy="write every bundle into a folder of its own"
+            )
+        _place(whole, directory)
+    except OSError as error:
+        raise BundleError(f"cannot be written: {error}", where=str(directory)) from error
+    return manifest.hash
+
+
+def _place(files: dict[str, bytes], directory: Path) -> None:
+    """Writes the files beside *directory* and moves them there at once."""
     directory.parent.mkdir(parents=True, exist_ok=True)
-    if directory.exists() and any(directory.iterdir()):
-        if _hash_of(directory) == manifest.hash:
-            return manifest.hash
-        raise BundleError(
-            "the folder is not empty", where=str(directory), remedy="write every bundle into a folder of its own"
-        )
     scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
-        for name, content in {**files, MANIFEST: stored(manifest)}.items():
+        for name, content in files.items():
             _write_durably(scratch / name, content)
         scratch.chmod(0o755)
         scratch.rename(directory)
-    except OSError as error:
-        raise BundleError(f"cannot be written: {error}", where=str(directory)) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _make_durable(directory.parent)
-    return manifest.hash
 
 
 def load_bundle(directory: Path, expected: str | None = None) -> Bundle:

@@ -68,7 +68,7 @@ def _golden(values: Mapping[str, Any], answer: ScoreRow) -> Golden:
     )
 
 
-def _plain(value: Any) -> float | str | bool | None:
+def _plain(value: Any) -> bool | int | float | str | None:
     return value if value is None or isinstance(value, str | bool | int) else float(value)
 
 

@@ -27,5 +27,5 @@ def read_stored(files: Mapping[str, bytes], name: str, kind: type[T]) -> T:
         raise BundleError(f"{name} is missing", where="bundle", remedy="fetch the bundle again from the registry")
     try:
         return msgspec.json.decode(files[name], type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{name} cannot be read: {error}", where="bundle") from error
