@@ -14,6 +14,8 @@ from vigie.training.split import FEWEST_POSITIVES, group_codes
 
 FIRST_LEARNING_SHARE = 0.4
 """Share of the rows, the earliest, that no expanding fold is validated on."""
+VALIDATED_ROWS = 100_000
+"""Rows that are validated at most, over all folds: calibration and threshold gain nothing from more."""
 FEWEST_MOMENTS = 4
 """Distinct moments that expanding folds need."""
 
@@ -52,11 +54,23 @@ def make_folds(
         folds: How many are wanted.
         seed: Of the random deal.
     """
-    if in_time:
-        found = _expanding(labels, moments, horizon, folds)
-        if len(found) >= 2:
-            return found
-    return _dealt(labels, customers, folds, seed)
+    found = _expanding(labels, moments, horizon, folds) if in_time else ()
+    if len(found) < 2:
+        found = _dealt(labels, customers, folds, seed)
+    return _thinned(found, seed)
+
+
+def _thinned(folds: tuple[Fold, ...], seed: int) -> tuple[Fold, ...]:
+    """The same folds with at most ``VALIDATED_ROWS`` validated rows, drawn at random."""
+    total = sum(len(fold.valid) for fold in folds)
+    if total <= VALIDATED_ROWS:
+        return folds
+    generator = np.random.default_rng(seed)
+    keep = VALIDATED_ROWS / total
+    return tuple(
+        Fold(fold.train, np.sort(generator.choice(fold.valid, max(1, int(keep * len(fold.valid))), replace=False)))
+        for fold in folds
+    )
 
 
 def _expanding(labels: np.ndarray, moments: np.ndarray, horizon: int, folds: int) -> tuple[Fold, ...]:

@@ -24,7 +24,7 @@ class TrainOptions:
         folds: Of the cross-validation, 2 … 20; ``None``: 5, and 3 beyond 100,000 rows.
         threads: Used by the learning libraries. The result does not depend on it.
         row_budget: A slow candidate (forest, additive model) is cross-validated on at most this many rows; its final
-            fit uses at most four times as many. What was left out is said in the candidate's ``note``.
+            fit uses at most three times as many. What was left out is said in the candidate's ``note``.
         code_version: Version of the user's project (a git commit), for the lineage; empty: not known.
     """
 
@@ -33,7 +33,7 @@ class TrainOptions:
     seed: int = 0
     folds: int | None = None
     threads: int = 2
-    row_budget: int = 30_000
+    row_budget: int = 20_000
     code_version: str = ""
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share, 0 … 1, of the work that is behind."""
 
-FINAL_ROWS = 4
+FINAL_ROWS = 3
 """The final fit of a slow candidate may use so many times the rows of a cross-validation fit."""
 FEWEST_ROWS = 50
 

@@ -46,8 +46,9 @@ class ExplainableBoosting:
             n_jobs=1,
         )
         with warnings.catch_warnings():
-            # It says that its own charts leave missing values out; ours do not come from it.
+            # About its own charts, which are not used, and about columns without any value, which it can take.
             warnings.filterwarnings("ignore", message="Missing values detected")
+            warnings.filterwarnings("ignore", message="All-NaN slice encountered")
             machine.fit(X, rows.labels)
 
         def predict(matrix: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ from vigie.bundle import TreesModel, fit_encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
 
 ROUNDS = 300
+SINGLE_THREADED_ROWS = 20_000
+"""Below, waiting for each other costs threads more time than they save."""
 LEAVES, LARGE_LEAVES, LARGE = 7, 31, 50_000
 """Leaves of a tree, and of one that learns from at least ``LARGE`` rows."""
 
@@ -36,7 +38,7 @@ class LightGBM:
         }
         fixed = {
             "seed": options.seed,
-            "num_threads": options.threads,
+            "num_threads": options.threads if len(rows) >= SINGLE_THREADED_ROWS else 1,
             "deterministic": True,
             "force_col_wise": True,
             "verbosity": -1,
@@ -45,7 +47,8 @@ class LightGBM:
         booster = lightgbm.train({**params, **fixed}, data, num_boost_round=ROUNDS)
 
         def predict(matrix: np.ndarray) -> np.ndarray:
-            return np.asarray(booster.predict(matrix, num_threads=options.threads))
+            threads = options.threads if len(matrix) >= SINGLE_THREADED_ROWS else 1
+            return np.asarray(booster.predict(matrix, num_threads=threads))
 
         def build() -> TreesModel:
             return TreesModel.of_lightgbm(booster.model_to_string())

@@ -33,6 +33,8 @@ class RandomForest:
             "max_features": "sqrt",
         }
         forest = RandomForestClassifier(**params, random_state=options.seed, n_jobs=options.threads).fit(X, rows.labels)
+        # With threads, scikit-learn adds up the trees in the order in which they happen to finish.
+        forest.set_params(n_jobs=1)
 
         def predict(matrix: np.ndarray) -> np.ndarray:
             return np.asarray(forest.predict_proba(matrix)[:, 1])
