@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
 import pytest
 
 from vigie.report import svg
@@ -58,6 +59,11 @@ def test_a_chart_is_drawn_small_safe_and_labelled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_fits_the_schema(name: str) -> None:
+    CHARTS[name]().to_dict(validate=True)
+
+
+@pytest.mark.parametrize("name", CHARTS)
 def test_every_colour_of_a_chart_follows_the_page(name: str) -> None:
     drawn = svg.inline(CHARTS[name](), "chart").markup
     named = set(re.findall(r"var\(--(\w+)\)", drawn))
@@ -71,7 +77,14 @@ def test_money_is_written_with_its_currency_and_ends_of_bars_are_labelled() -> N
     assert "€" in svg.inline(CHARTS["earnings"](), "chart").markup
 
 
-def test_the_same_chart_is_drawn_the_same() -> None:
+def test_the_same_chart_is_drawn_the_same_and_two_charts_share_no_id() -> None:
+    clipped = CHARTS["earnings"]().properties()
+    for layer in clipped.layer:
+        layer.mark = alt.MarkDef(type="line", clip=True)
+    one, again = (svg.inline(clipped, "a").markup for _ in range(2))
+    assert one == again and 'clip-path="url(#' in one
+    other = svg.inline(clipped.properties(width=333), "a").markup
+    assert not set(re.findall(r' id="([^"]+)"', one)) & set(re.findall(r' id="([^"]+)"', other))
     assert svg.inline(CHARTS["roc"](), "a") == svg.inline(CHARTS["roc"](), "a")
 
 

@@ -39,7 +39,8 @@ def inline(chart: altair.Chart | altair.LayerChart, label: str) -> Html:
         chart: Made by a function of :mod:`vigie.report.charts`; its data stands in it.
         label: What it shows, for readers who cannot see it.
     """
-    spec = chart.to_dict()
+    # Charts are pure functions of fixed shape: that they fit the schema is for tests, and costs as much as drawing.
+    spec = chart.to_dict(validate=False)
     spec["config"] = {**spec.get("config", {}), **CONFIG}
     drawn = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
     return Html(_shrink(drawn, label))
@@ -55,12 +56,23 @@ def _shrink(drawn: str, label: str) -> str:
     before = ""
     while before != body:
         before, body = body, _BARE.sub(r"\1", body)
-    mark = "c" + hashlib.sha256(drawn.encode()).hexdigest()[:8]
-    body = re.sub(r'(\bid="|url\(#)', rf"\g<1>{mark}-", body)
+    body = _identified(body)
     return (
         f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{width * GROWTH:.0f}px" role="img" '
         f'aria-label="{escape(label)}" fill="none">{body}'
     )
+
+
+def _identified(body: str) -> str:
+    """Ids that depend on the drawing alone: the library counts on from one drawing to the next."""
+    known: dict[str, str] = {}
+    for found in re.findall(r'\bid="([^"]+)"', body):
+        known.setdefault(found, f"clip{len(known)}")
+    if not known:
+        return body
+    named = re.sub(r'(\bid="|url\(#)([^")]+)', lambda m: m[1] + known.get(m[2], m[2]), body)
+    mark = hashlib.sha256(named.encode()).hexdigest()[:8]
+    return re.sub(r'(\bid="|url\(#)', rf"\g<1>c{mark}-", named)
 
 
 def _slim(element: str) -> str:

@@ -40,7 +40,7 @@ def importance_bars(features: Sequence[Spread], *, width: int) -> alt.LayerChart
         "value:Q",
         axis=alt.Axis(title="Drop in AUC when the feature is shuffled", format=".3~f", tickCount=5, grid=True),
     )
-    bars = alt.Chart(data).mark_bar(size=13, color=BLUE, cornerRadiusEnd=2).encode(x=x, y=y)
+    bars = alt.Chart(data).mark_bar(size=13, color=BLUE).encode(x=x, y=y)
     lines = alt.Chart(data).mark_rule(color=INK, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
     return layered(bars, lines, width=width, height=56 + 22 * len(features))
 
@@ -114,7 +114,7 @@ def tenths_bars(rates: Sequence[float], average: float) -> alt.LayerChart:
     y = alt.Y("rate:Q", scale=alt.Scale(domain=[0, top]), axis=share_axis("Share of positives in the tenth"))
     x = alt.X("tenth:O", sort=None, axis=alt.Axis(title="Tenth of the customers, highest scores first", labelAngle=0))
     base = alt.Chart(data)
-    bars = base.mark_bar(size=24, color=BLUE, cornerRadiusEnd=2).encode(x=x, y=y)
+    bars = base.mark_bar(size=24, color=BLUE).encode(x=x, y=y)
     text = base.mark_text(dy=-7, fontSize=11).encode(x=x, y=y, text=alt.Text("rate:Q", format=".0%"))
     line = alt.Chart(rows([{"y": average}])).mark_rule(strokeDash=[4, 4], color=INK).encode(y="y:Q")
     return layered(line, bars, text, width=WIDTH, height=320)

@@ -82,7 +82,7 @@ def category_mini(groups: Sequence[tuple[str, float, float, float]]) -> alt.Laye
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelFontSize=11, labelColor=INK, labelLimit=112))
     x = alt.X("rate:Q", scale=alt.Scale(domain=[0, top * 1.3], nice=False), axis=None)
     base = alt.Chart(data)
-    bars = base.mark_bar(color=VERMILLION, cornerRadiusEnd=1).encode(x=x, y=y, size=alt.value(9))
+    bars = base.mark_bar(color=VERMILLION).encode(x=x, y=y, size=alt.value(9))
     text = base.mark_text(align="left", dx=4, fontSize=11, color=MUTED).encode(x=alt.X("at:Q"), y=y, text="text:N")
     average = alt.Chart(rows([{"a": groups[0][3]}])).mark_rule(color=INK, strokeDash=[3, 2]).encode(x="a:Q")
     return layered(bars, text, average, width=MINI, height=14 + 19 * len(groups))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,8 +10,12 @@ import altair as alt
 
 
 def rows(values: Iterable[Mapping[str, Any]]) -> alt.InlineData:
-    """Points as data that stand in the chart itself."""
-    return alt.InlineData(values=[dict(value) for value in values])
+    """Points as data that stand in the chart itself. A number that is not finite is null, and so not drawn."""
+    return alt.InlineData(values=[{name: _drawable(value) for name, value in row.items()} for row in values])
+
+
+def _drawable(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def layered(*layers: alt.Chart, width: int, height: int) -> alt.LayerChart:

@@ -50,7 +50,7 @@ def strategies_bars(strategies: Sequence[Strategy], currency: str, *, width: int
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelFontSize=13, labelLimit=190))
     x = alt.X("value:Q", scale=scale, axis=None)
     base = alt.Chart(data)
-    bars = base.mark_bar(size=17, cornerRadiusEnd=2).encode(x=x, y=y, color=colour)
+    bars = base.mark_bar(size=17).encode(x=x, y=y, color=colour)
     losing, proposed = "(datum.value < 0)", "datum.chosen"
     amounts = [
         _amounts(base, f"!{losing} && !{proposed}").encode(x=x, y=y),

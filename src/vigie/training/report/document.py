@@ -32,7 +32,7 @@ def render(result: TrainingResult, *, generated_at: int, bundle_hash: str = "") 
         quality.section(subject),
         earnings.section(subject),
         drivers.section(subject),
-        _findings(result),
+        findings(result),
         reproduce.section(subject, bundle_hash or result.bundle.hash),
     ]
     split = "tested on a later time" if result.split.kind == "out_of_time" else "tested on rows drawn at random"
@@ -65,7 +65,8 @@ def write_report(result: TrainingResult, path: Path, *, generated_at: int, bundl
     return path
 
 
-def _findings(result: TrainingResult) -> Section:
+def findings(result: TrainingResult) -> Section:
+    """Section: what the checks had to say."""
     if not result.findings:
         body = tag("p", "No check has anything to say.")
         return Section("findings", "Findings", body)

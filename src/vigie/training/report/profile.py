@@ -61,6 +61,7 @@ def profile(name: str, description: str, values: Values, labels: Array, *, drawn
     """
     nulls, positive = values.nulls(), labels == 1
     shares = (_share(nulls), _share(nulls[positive]), _share(nulls[~positive]))
+    nulls = nulls | _infinite(values)
     known = values.take(~nulls)
     if not len(known):
         return Profile(name, description, values.kind, *shares, "no values at all", (), ())
@@ -85,6 +86,12 @@ def profile(name: str, description: str, values: Values, labels: Array, *, drawn
         if drawn:
             groups = tuple(_groups(texts, codes, counts, labels[~nulls], float(labels.mean())))
     return Profile(name, description, values.kind, *shares, reading, bins, groups)
+
+
+def _infinite(values: Values) -> Array:
+    if values.kind is not Kind.NUMBER:
+        return np.zeros(len(values), dtype=bool)
+    return np.isinf(values.data)
 
 
 def _share(mask: Array) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -67,7 +68,7 @@ def _ranking(subject: Subject) -> list[Html]:
     metrics = result.best.test
     first = figure(
         svg.inline(
-            roc_curve(roc(labels, p), _others(subject, "roc"), (alarms, vigie.recall)),
+            roc_curve(roc(labels, p), _others(subject, "roc"), _point(alarms, vigie.recall)),
             f"ROC curve, area {decimal(metrics.auc)}. The decision finds {percent(vigie.recall)} of the positives at {percent(alarms)} false alarms.",
         ),
         join(
@@ -76,7 +77,7 @@ def _ranking(subject: Subject) -> list[Html]:
             f"The dashed line is chance.{grey}{_off_the_curve(subject)}",
         ),
     )
-    point = (vigie.recall, vigie.precision) if vigie.acted else None
+    point = _point(vigie.recall, vigie.precision) if vigie.acted else None
     second = figure(
         svg.inline(
             precision_recall_curve(precision_recall(labels, p), _others(subject, "pr"), point, rate),
@@ -97,6 +98,10 @@ def _off_the_curve(subject: Subject) -> str:
     if alike and subject.capacity is None:
         return ""
     return " The decision may lie off the curve: it ranks by money, not by probability."
+
+
+def _point(x: float, y: float) -> tuple[float, float] | None:
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else None
 
 
 def _truth(subject: Subject) -> list[Html]:
@@ -142,7 +147,7 @@ def _lift(subject: Subject) -> list[Html]:
     rates = [(b - a) * 10 * rate for a, b in pairwise(at)]
     first = figure(
         svg.inline(
-            gains_curve(curve, _others(subject, "gains"), (vigie.acted, vigie.recall)),
+            gains_curve(curve, _others(subject, "gains"), _point(vigie.acted, vigie.recall)),
             f"Cumulative gains: the best 10% hold {percent(at[1])} of the positives, the best 30% {percent(at[3])}.",
         ),
         join(
