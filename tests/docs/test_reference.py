@@ -90,7 +90,11 @@ def every_code() -> dict[str, tuple[str, str, str]]:
 def test_every_finding_stands_in_the_reference_with_severity_title_and_remedy(reference: dict[str, Any]) -> None:
     sections = re.split(r"^### ", reference["findings"].text, flags=re.MULTILINE)[1:]
     written = {section.split()[0]: section for section in sections}
-    assert sorted(written) == sorted(every_code())
+    from vigie.lifecycle.check import CODES as project_codes
+
+    assert sorted(written) == sorted([*every_code(), *project_codes])
+    for code, title in project_codes.items():
+        assert written[code].startswith(f"{code} {title}\n"), code
     for code, (severity, title, remedy) in every_code().items():
         assert written[code].startswith(f"{code} {title}\n"), code
         assert f"**{severity}** · " in written[code], code
