@@ -1,4 +1,4 @@
-"""Which customers who bought a CD in the last half-year will not buy another in the next 90 days?
+"""Which customers who bought in the last 90 days will make no purchase in the next 90 days?
 
 CDNOW sold music on the web. Nobody cancels anything there: a customer has left when no purchase follows. The data are
 all purchases, January 1997 to June 1998, of the 23,570 people who first bought in the first quarter of 1997. On the
@@ -17,8 +17,9 @@ churn = Score(
     "churn",
     # Before July most customers are weeks old and all look the same; from then on half a year can be looked back on.
     moments=every("month", start="1997-07-01"),
-    # Who has not bought for half a year has gone already; winning them back is another campaign with other costs.
-    population=purchases.count(days(180)) > 0,
+    # As long a look back as ahead: an active customer has bought in the last quarter. Who has not may be gone already;
+    # winning those back is another campaign, with other costs.
+    population=purchases.count(days(90)) > 0,
     outcome=purchases.count(next=days(90)) == 0,
     features=[
         recency,
