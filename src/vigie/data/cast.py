@@ -133,9 +133,9 @@ def digits_that_are_names(text: pl.Series) -> bool:
 
 
 def commas_are_decimal(text: pl.Series) -> bool:
-    """Whether trimmed text holds numbers such as ``12,5`` or ``1.234,56``, and no other."""
+    """Whether trimmed text holds numbers such as ``12,5`` or ``1.234,56``, and no other. ``1,234`` alone may be thousands."""
     values = text.drop_nulls()
     return bool(
-        values.str.contains(",", literal=True).any()
+        values.str.contains(r",(\d{1,2}|\d{4,})$").any()
         and values.str.contains(r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$").all()
     )

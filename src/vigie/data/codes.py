@@ -59,6 +59,12 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "Unfinished last line",
         "the file had been read while its last line was being written; that line was read again",
     ),
+    "VGD018": (
+        Severity.WARNING,
+        "Nearly a number",
+        'if it is a number, write kind = "number" in the contract before the first rows are kept: the others then go to '
+        "quarantine",
+    ),
     "VGD017": (Severity.NOTE, "Rows released from quarantine", "nothing to do: the contract now admits them"),
 }
 """code → (severity, title, remedy)."""

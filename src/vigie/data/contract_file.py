@@ -48,7 +48,7 @@ def to_toml(contract: Contract, notes: Mapping[str, str] | None = None) -> str:
     """
     age = contract.max_age_days
     lines = [
-        _HEADER.format(source=contract.source),
+        _HEADER.format(source=_comment(contract.source)),
         f"source = {_string(contract.source)}",
         "",
         "# Columns that are not taken into the lake at all.",
@@ -73,7 +73,7 @@ def to_toml(contract: Contract, notes: Mapping[str, str] | None = None) -> str:
 def column_toml(rule: ColumnRule, note: str = "") -> str:
     """The section of one column, so that a new one can be added at the end of a file without touching the rest."""
     lines = ["", f"[columns.{_string(rule.name)}]"]
-    lines += [f"# {' '.join(note.split())}"] if note else []
+    lines += [f"# {_comment(note)}"] if note else []
     lines += [f"kind = {_string(rule.kind)}", f"nullable = {str(rule.nullable).lower()}"]
     lines += [f"min = {rule.minimum!r}"] if rule.minimum is not None else []
     lines += [f"max = {rule.maximum!r}"] if rule.maximum is not None else []
@@ -242,6 +242,11 @@ def _tuple(value: object, key: str, where: str) -> tuple[str, ...]:
 def _string(value: str) -> str:
     # A JSON string is a TOML basic string, but for DEL.
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _comment(text: str) -> str:
+    # TOML allows no control characters in a comment.
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _strings(values: tuple[str, ...]) -> str:

@@ -103,14 +103,19 @@ class Enforcer:
         warned: Counter[tuple[str, str]] = Counter()
         examples: dict[tuple[str, str], str] = {}
         breaches = self._checks.breaches(frame)
+        warnings: list[tuple[str, str, pl.DataFrame]] = []
         for name, check in breaches.select("column", "rule").unique(maintain_order=True).rows():
             rows = breaches.filter((pl.col("column") == name) & (pl.col("rule") == check))
-            rule = self.contract[name]
-            if rule.level is Level.QUARANTINE:
-                reject.rows(_at(rows["row"], height), check, name, _broken(rule, check))
+            if self.contract[name].level is Level.QUARANTINE:
+                reject.rows(_at(rows["row"], height), check, name, _broken(self.contract[name], check))
             else:
-                warned[name, check] += len(rows)
-                examples[name, check] = "nothing" if rows["value"][0] is None else str(rows["value"][0])
+                warnings.append((name, check, rows))
+        for name, check, rows in warnings:
+            # A row in quarantine is told there, and nowhere else.
+            kept = rows.filter(~reject.mask().gather(rows["row"]))
+            if len(kept):
+                warned[name, check] += len(kept)
+                examples[name, check] = "nothing" if kept["value"][0] is None else str(kept["value"][0])
         bad = reject.mask()
         good = frame.with_columns(batch.rows.cast(pl.Int64).alias("_row")).filter(~bad)
         rejected = reject.frame(batch.rows, batch.frame)

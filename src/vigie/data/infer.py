@@ -20,7 +20,7 @@ from vigie.findings import Finding
 _FEW = 20
 """Distinct values up to which a category's values are listed."""
 _ENOUGH = 50
-"""Rows from which such a list is worth writing."""
+"""Values from which that list, a range, or the absence of nulls is worth writing."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ def infer_columns(
         if rule.format == AMBIGUOUS:
             where = f"{source.name}.{name}"
             findings.append(finding("VGD010", where, f"{note}; e.g. {_example(column, nulls)}"))
+        if batch.textual and rule.kind is Kind.CATEGORY and name not in Roles.of(source).identifiers:
+            findings += _nearly_numbers(f"{source.name}.{name}", column, nulls)
         missing = int(absent(column, rule, nulls).sum())
         if missing and rule.kind is not Kind.TEXT:
             note = f"{note}; {missing:,} of {len(column):,} empty".removeprefix("; ")
@@ -140,11 +142,13 @@ def _rule(source: Table | Events, column: pl.Series, batch: Batch, location: Loc
     kind, written, decimal, note = _kind(source, column, batch.textual, nulls)
     rule = ColumnRule(name, kind, format=written, decimal=decimal, level=Level.WARN)
     values = cast(column, rule, location.zone, nulls, identifier=False) if written != AMBIGUOUS else column
-    rule = replace(rule, nullable=bool(values.null_count()) or not len(values))
-    if kind is Kind.NUMBER and len(values) > values.null_count():
+    if len(values) - values.null_count() < _ENOUGH:
+        return rule, note
+    rule = replace(rule, nullable=bool(values.null_count()))
+    if kind is Kind.NUMBER:
         low, high = _range(values)
         return replace(rule, minimum=low, maximum=high), note
-    if kind is Kind.CATEGORY and written != AMBIGUOUS and len(values) - values.null_count() >= _ENOUGH:
+    if kind is Kind.CATEGORY and written != AMBIGUOUS:
         distinct = values.drop_nulls().unique()
         if len(distinct) <= _FEW:
             return replace(rule, categories=tuple(distinct.sort().to_list())), note
@@ -205,6 +209,17 @@ def _kind(
     if isinstance(source, Table) and different > 0.9 and len(text) >= 2 * _ENOUGH:
         return Kind.TEXT, "iso", ".", "nearly every value is different: an identifier or free text, no feature"
     return Kind.CATEGORY, "iso", ".", ""
+
+
+def _nearly_numbers(where: str, column: pl.Series, nulls: tuple[str, ...]) -> list[Finding]:
+    """A finding where few values keep a column from being a number: a stray text, or codes such as C536379."""
+    text = trimmed(column, nulls).drop_nulls()
+    numbers = text.cast(pl.Float64, strict=False)
+    others = int(numbers.null_count())
+    if not 0 < others <= 0.05 * len(text):
+        return []
+    said = f"{others:,} of {len(text):,} values are no numbers, e.g. {text.filter(numbers.is_null())[0]!r}"
+    return [finding("VGD018", where, f"{said}; taken as a category")]
 
 
 def _range(values: pl.Series) -> tuple[float, float]:

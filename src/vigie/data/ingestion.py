@@ -100,14 +100,14 @@ def ingest(
     return _Ingest(source, location, lake, Path(contracts_dir), clock.now(), progress, commit_rows).run()
 
 
-def open_reader(source: str, location: Location) -> Reader:
-    """The reader of a location."""
+def open_reader(source: str, location: Location, batch_rows: int = COMMIT_ROWS) -> Reader:
+    """The reader of a location; a query is read in batches of at most *batch_rows*."""
     if isinstance(location, FileLocation):
         return FileReader(location, source)
     # SQLAlchemy is not loaded for files.
     from vigie.data.read_sql import SqlReader
 
-    return SqlReader(location, source)
+    return SqlReader(location, source, batch_rows)
 
 
 @dataclass
@@ -135,7 +135,7 @@ class _Ingest:
     ) -> None:
         self.source, self.location, self.lake, self.contracts = source, location, lake, contracts
         self.moment, self.progress, self.commit_rows = moment, progress, commit_rows
-        self.reader = open_reader(source.name, location)
+        self.reader = open_reader(source.name, location, commit_rows)
         self.quarantine = Quarantine(lake, source.name)
         self.findings: list[Finding] = []
         self.versions: list[int] = []

@@ -75,20 +75,21 @@ class FileReader:
         """Rows from the beginning of the first, the middle and the last file."""
         files = self.files()
         chosen = [files[i] for i in sorted({0, len(files) // 2, len(files) - 1})]
-        parts: list[Rows] = []
+        frames: list[pl.DataFrame] = []
+        numbers: list[pl.Series] = []
         for file in chosen:
             wanted = -(-rows // len(chosen))
             for part in self._rows(file, 0, file.path.stat().st_size):
-                parts.append(part)
-                wanted -= len(part.frame)
+                if part.frame.width:
+                    frames.append(part.frame.head(wanted))
+                    numbers.append(pl.Series(part.rows[:wanted], dtype=pl.Int64))
+                    wanted -= len(part.frame)
                 if wanted <= 0:
                     break
-        frames = [part.frame for part in parts if part.frame.width]
         if not frames:
             return None
-        frame = pl.concat(frames, how="diagonal_relaxed")
-        number = pl.concat([pl.Series(part.rows) for part in parts if part.frame.width])
-        textual = all(file.format == "csv" for file in chosen)
+        frame, number = pl.concat(frames, how="diagonal_relaxed"), pl.concat(numbers)
+        textual = any(file.format == "csv" for file in chosen)
         return Batch(frame, number, files[0].origin, textual, {})
 
     def read(self, progress: Progress) -> Iterator[Batch]:

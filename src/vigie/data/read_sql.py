@@ -34,10 +34,11 @@ class SqlReader:
     Args:
         location: The database.
         source: Name of the source, for messages.
+        batch_rows: Rows fetched at a time, at most.
     """
 
-    def __init__(self, location: SqlLocation, source: str) -> None:
-        self.location, self.source = location, source
+    def __init__(self, location: SqlLocation, source: str, batch_rows: int = _ROWS) -> None:
+        self.location, self.source, self._size = location, source, min(batch_rows, _ROWS)
         self.findings: list[Finding] = []
         self._names = ColumnNames()
         self._where = f"source '{source}': {location.place()}"
@@ -49,7 +50,7 @@ class SqlReader:
     def read(self, progress: Progress) -> Iterator[Batch]:
         """The rows from the watermark on, or all."""
         last = _value(progress["watermark"]) if "watermark" in progress else None
-        yield from self._batches(self._select(last), _ROWS)
+        yield from self._batches(self._select(last), self._size)
         if self._names.renamed:
             said = ", ".join(f"{old} → {new}" for old, new in self._names.renamed.items())
             self.findings.append(finding("VGD014", self.source, f"names empty, repeated or reserved: {said}"))
