@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from vigie.definition import Campaign, Events, Kind, Score, Table, at, days, every
 from vigie.clock import DAY, parse_moment
+from vigie.definition import Campaign, Events, Kind, Score, Table, at, days, every
 from vigie.features.training_set import TrainingSet, build_training_set
 
 METHOD, EVENTS, LABELS, RESULT = sys.argv[1:]

@@ -107,7 +107,7 @@ class Partitions:
         sizes = {name: self._size(name, need) for name, need in self.needs.items()}
         rows, total = sum(n for n, _ in sizes.values()), sum(n * width for n, width in sizes.values())
         wanted = max(-(-rows // _EVENTS), -(-total * _WORKING // max(self.memory, 1)))
-        self.count = int(min(max(wanted, 1), _MOST))
+        self.count = int(max(min(wanted, rows, _MOST), 1))
         if total * 2 > self.memory:
             self._folder = tempfile.TemporaryDirectory(prefix="vigie-features-")
         done = 0

@@ -23,7 +23,7 @@ from vigie.features import rowwise
 from vigie.features.kernel import evaluate, leaf_values
 from vigie.features.partitions import Histories, Need, Partitions, SourceLake
 from vigie.features.population import scoring_rows, training_rows
-from vigie.features.rowset import RowSet, joined
+from vigie.features.rowset import Gathering, RowSet
 from vigie.features.rowwise import leaf_name, leaves_of
 from vigie.features.values import Array, Columns
 from vigie.features.windows import Rows
@@ -107,7 +107,10 @@ def build_training_set(
         def one(histories: Histories) -> RowSet:
             return _training_rows(score, histories, partitions.earliest, as_of)
 
-        found = joined(list(_each(partitions, one, progress)))
+        gathering = Gathering(partitions.count)
+        for part in _each(partitions, one, progress):
+            gathering.add(part)
+    found = gathering.joined()
     return TrainingSet(
         customers=found.customers,
         moments=found.moments,
@@ -160,9 +163,9 @@ def build_feature_set(
             return _featured(score, histories, _in_population(score, histories, rows))
 
         for part in _each(partitions, one, progress):
-            whole = joined([part])
-            if len(whole):
-                yield FeatureSet(whole.customers, whole.moments, whole.features, whole.extras)
+            if len(part):
+                keys = part.customers[part.codes]
+                yield FeatureSet(keys, part.moments, part.features, part.extras)
 
 
 # -- one partition ---------------------------------------------------------------------------------------------------
