@@ -130,11 +130,16 @@ class Base:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the bundle is written."""
     folder = tmp_path_factory.mktemp("bundle") / "churn"
-    return replace(make_bundle(), hash="f00d")
     write_bundle(make_bundle(), folder)
-    return load_bundle(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_folder: Path) -> Bundle:
+    return load_bundle(bundle_folder)
 
 
 @pytest.fixture

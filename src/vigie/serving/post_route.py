@@ -1,4 +1,4 @@
-"""A route as plain ASGI: reads a body, has it scored, writes the answer. Measured four times faster than a framework's.
+"""A route as plain ASGI: reads a body, has it scored, writes the answer. A FastAPI route costs about four times as much.
 
 Both ``/v1/score`` and ``/invocations`` are of this class; they differ in how a body becomes rows and how an answer is
 written. Every refusal has one shape, and only what is listed in the OpenAPI page is ever answered.

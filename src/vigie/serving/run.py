@@ -71,6 +71,10 @@ def serve(
     refuse_open_door(host, allow_insecure=allow_insecure)
     if workers < 1:
         raise SettingsError(f"workers={workers} is not a number of processes", remedy="give 1 or more")
+    if not 0 <= port <= 65_535:
+        raise SettingsError(
+            f"{port} is not a port", where="[serve] port", remedy="give 1 to 65535, or 0 for a free one"
+        )
     settings = settings or ServingSettings()
     if workers == 1:
         app = factory(settings)
@@ -136,9 +140,9 @@ def _listen(host: str, port: int) -> socket.socket:
         except OSError:
             door.close()
             raise
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise SettingsError(
-            f"cannot listen on {host} port {port}: {getattr(error, 'strerror', None) or error}",
+            f"cannot listen on {host} port {port}: {error.strerror or error}",
             where="[serve] port",
             remedy="something else may be listening there; choose another with --port",
         ) from error
