@@ -34,6 +34,7 @@ def import_mlflow() -> ModuleType:
 @contextmanager
 def mapped_errors(where: str) -> Iterator[None]:
     """Turns every error of MLflow, of its database and of the file system into a :class:`RegistryError`."""
+    import_mlflow()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -24,6 +24,7 @@ from vigie.errors import RegistryError, did_you_mean
 from vigie.registry.quiet import import_mlflow, mapped_errors
 from vigie.registry.record import CandidateRun, TrainingRun
 from vigie.registry.signature import frame_of, signature_of
+from vigie.registry.sqlite_reader import StoredVersion, read_names, read_versions, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,15 +69,16 @@ class Registry:
     def __init__(self, tracking_uri: str, artifacts: Path) -> None:
         self.tracking_uri = tracking_uri
         self.artifacts = Path(artifacts)
+        self._file = sqlite_file(tracking_uri)
         self._paths: dict[tuple[str, int], Path] = {}
+        self._locations: dict[tuple[str, int], str] = {}
 
     @cached_property
     def _client(self) -> MlflowClient:
         mlflow = import_mlflow()
         with mapped_errors(self.tracking_uri):
-            parsed = urlparse(self.tracking_uri)
-            if parsed.scheme.startswith("sqlite"):
-                Path(parsed.path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
             client: MlflowClient = mlflow.MlflowClient(self.tracking_uri, registry_uri=self.tracking_uri)
             return client
 
@@ -117,8 +119,11 @@ class Registry:
         for candidate in run.candidates:
             self._log_candidate(experiment, run_id, candidate)
         for path, file in run.files.items():
-            folder = str(Path(path).parent)
-            self._client.log_artifact(run_id, str(file), None if folder == "." else folder)
+            target = scratch / "files" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        if run.files:
+            self._client.log_artifacts(run_id, str(scratch / "files"))
         return self._register(run, experiment, run_id, scratch, bundle_hash)
 
     def _experiment(self, name: str) -> str:
@@ -208,7 +213,7 @@ class Registry:
             tags={**run.tags, HASH_TAG: bundle_hash},
             model_id=model.model_id,
         )
-        return _version(made)
+        return ModelVersion(name, int(made.version), run_id, bundle_hash, int(made.creation_timestamp) * 1000)
 
     def _ensure_registered(self, name: str, title: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -234,6 +239,9 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """Registered scores, sorted."""
+        found = read_names(self._file) if self._file is not None else None
+        if found is not None:
+            return found
         client = self._client
         with mapped_errors(self.tracking_uri):
             return tuple(sorted(model.name for model in client.search_registered_models(max_results=1000)))
@@ -244,26 +252,41 @@ class Registry:
         Raises:
             RegistryError: It was never registered.
         """
-        client = self._client
-        with mapped_errors(self.tracking_uri):
-            found, token = [], None
-            while True:
-                page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
-                found += list(page)
-                token = page.token
-                if not token:
-                    break
-            aliases = client.get_registered_model(name).aliases if found else {}
-        if not found:
+        stored = read_versions(self._file, name) if self._file is not None else None
+        if stored is None:
+            stored = self._asked_versions(name)
+        if not stored:
             raise RegistryError(
                 f"no model '{name}' is registered",
                 where=self.tracking_uri,
                 remedy=f"run 'vigie train' first; {did_you_mean(name, self.names())}",
             )
-        pointing: dict[str, list[str]] = {}
-        for alias, version in sorted(aliases.items()):
-            pointing.setdefault(str(version), []).append(alias)
-        made = (_version(one, tuple(pointing.get(str(one.version), ()))) for one in found)
+        for one in stored:
+            self._locations[name, one.version] = one.location
+        return tuple(_version(name, one) for one in stored)
+
+    def _asked_versions(self, name: str) -> tuple[StoredVersion, ...]:
+        """The same as :func:`read_versions`, from MLflow."""
+        client = self._client
+        with mapped_errors(self.tracking_uri):
+            found: list[Any] = []
+            token = None
+            while token is None or token:
+                page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+                found += list(page)
+                token = page.token or ""
+            aliases = client.get_registered_model(name).aliases if found else {}
+            made = [
+                StoredVersion(
+                    version=int(one.version),
+                    run_id=one.run_id or "",
+                    created=int(one.creation_timestamp),
+                    location=client.get_model_version_download_uri(name, str(one.version)),
+                    tags=dict(one.tags or {}),
+                    aliases=tuple(sorted(alias for alias, to in aliases.items() if int(to) == int(one.version))),
+                )
+                for one in found
+            ]
         return tuple(sorted(made, key=lambda one: one.version))
 
     def resolve(self, name: str, alias: str = CHAMPION) -> ModelVersion:
@@ -300,10 +323,9 @@ class Registry:
         key = (version.name, version.version)
         known = self._paths.get(key)
         if known is None or not known.is_dir():
-            with mapped_errors(self.tracking_uri):
-                location = self._client.get_model_version_download_uri(version.name, str(version.version))
-                known = self._local(location, version)
-            self._paths[key] = known
+            if key not in self._locations:
+                self.versions(version.name)
+            known = self._paths[key] = self._local(self._locations.get(key, ""), version)
         return known
 
     def _local(self, location: str, version: ModelVersion) -> Path:
@@ -323,10 +345,9 @@ class Registry:
         # A version never changes, so a copy by its hash is good for ever; it appears whole or not at all.
         copy = self.artifacts / "fetched" / version.bundle_hash
         if not copy.is_dir():
-            from mlflow.artifacts import download_artifacts
+            with mapped_errors(location), tempfile.TemporaryDirectory(dir=self._made(copy.parent)) as scratch:
+                from mlflow.artifacts import download_artifacts
 
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
                 got = download_artifacts(
                     artifact_uri=f"{location}/data/bundle", dst_path=scratch, tracking_uri=self.tracking_uri
                 )
@@ -334,13 +355,17 @@ class Registry:
                     shutil.move(got, copy)
         return copy
 
+    def _made(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
-def _version(made: Any, aliases: tuple[str, ...] = ()) -> ModelVersion:
+
+def _version(name: str, stored: StoredVersion) -> ModelVersion:
     return ModelVersion(
-        name=made.name,
-        version=int(made.version),
-        run_id=made.run_id or "",
-        bundle_hash=(made.tags or {}).get(HASH_TAG, ""),
-        created=int(made.creation_timestamp) * 1000,
-        aliases=aliases,
+        name=name,
+        version=stored.version,
+        run_id=stored.run_id,
+        bundle_hash=stored.tags.get(HASH_TAG, ""),
+        created=stored.created * 1000,
+        aliases=stored.aliases,
     )
