@@ -37,23 +37,25 @@ def profit_curve(gain: Array, payoff: PayoffValues, y: Array, act: Array, points
     within a tie the curve is the straight line of acting on a random part of them.
 
     Args:
-        gain: Expected gain of acting, shape (n,), currency; NaN ranks last.
+        gain: Expected gain of acting, shape (n,), currency. Customers with NaN, whose sums are not known, are left out.
         payoff: Cost matrix of the same customers.
         y: Outcomes, 0 or 1, shape (n,).
         act: Who is acted on under the decision, shape (n,).
         points: Most points returned; the highest one is always among them.
 
     Raises:
-        ValueError: No customers.
+        ValueError: There are no customers whose sums are known.
     """
+    act = np.asarray(act, dtype=bool)
+    passing, advantage = payoff.realised(False, y), payoff.advantage(y)
+    known = ~(np.isnan(gain) | np.isnan(advantage) | np.isnan(passing))
+    gain, passing, advantage, act = gain[known], passing[known], advantage[known], act[known]
     n = len(gain)
     if n == 0:
-        raise ValueError("a profit curve needs customers")
-    rank = np.where(np.isnan(gain), -np.inf, gain)
-    order = np.argsort(-rank, kind="stable")
-    ordered = rank[order]
-    advantage = payoff.advantage(y)
-    base = float(payoff.realised(False, y).sum())
+        raise ValueError("a profit curve needs customers whose sums are known")
+    order = np.argsort(-gain, kind="stable")
+    ordered = gain[order]
+    base = float(passing.sum())
     ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), n - 1) + 1
     at_ends = np.concatenate([[0.0], np.cumsum(advantage[order])[ends - 1]])
     cuts = np.concatenate([[0], ends])
@@ -64,7 +66,7 @@ def profit_curve(gain: Array, payoff: PayoffValues, y: Array, act: Array, points
         share=wanted / n,
         value=value,
         chosen_share=float(np.mean(act)),
-        chosen_value=(base + float(advantage[np.asarray(act, dtype=bool)].sum())) / n,
+        chosen_value=(base + float(advantage[act].sum())) / n,
         best_share=float(cuts[best] / n),
         best_value=float((base + at_ends[best]) / n),
     )
