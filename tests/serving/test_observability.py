@@ -117,6 +117,8 @@ def test_the_description_is_whole(client: TestClient, served: Served) -> None:
     schemas = document["components"]["schemas"]
     references = set(re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', client.get("/openapi.json").text))
     assert references <= set(schemas)
+    assert schemas["PredictionAnswer"]["properties"]["score"]["description"] == "Probability of the outcome, 0 to 1."
+    assert all("Attributes:" not in schema.get("description", "") for schema in schemas.values())
     values = schemas["churn_values"]
     assert list(values["properties"]) == list(served.kinds) and values["required"] == ["customers_worth"]
     assert values["properties"]["customers_country"]["examples"] == ["BE", "DE", "FR"]

@@ -19,7 +19,7 @@ RequestId = Annotated[
 ]
 CustomerId = Annotated[
     str | int,
-    Meta(description="Key of a customer. Alone: the features are looked up. Beside `values`: a name for the record."),
+    Meta(description="Key of a customer. Alone: the features are looked up. Beside values: a name for the record."),
 ]
 GivenValues = Annotated[dict[str, Any], Meta(description="The model's inputs by name.")]
 AsOf = Annotated[
@@ -36,11 +36,11 @@ class Customer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Who is to be scored: one customer by ``values`` or ``customer_id``, or many as ``customers``."""
+    """Who is to be scored: one customer by values or customer_id, or many as customers."""
 
     values: GivenValues | None = None
     customer_id: CustomerId | None = None
-    customers: list[Customer] | None = None
+    customers: Annotated[list[Customer] | None, Meta(description="Many customers, each by id or by values.")] = None
     as_of: AsOf | None = None
     request_id: RequestId | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +26,7 @@ _REFUSALS = {
     "422": "The request does not fit: every detail names a field, the reason and a remedy",
     "503": "Nothing could be recorded or looked up, so nothing was scored; try again",
 }
+_GROUPS = ("scoring", "models", "MLflow and SageMaker", "health")
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.NUMBER: {"type": "number"},
     Kind.BOOLEAN: {"type": "boolean"},
@@ -50,7 +53,7 @@ def describe(app: FastAPI, models: Mapping[str, Served], default: str | None) ->
         title=app.title, version=app.version, description=_welcome(models, default), routes=app.routes
     )
     components = document.setdefault("components", {}).setdefault("schemas", {})
-    components.update(schemas)
+    components.update({name: _documented(schema) for name, schema in schemas.items()})
     paths: dict[str, Any] = {}
     for name, served in models.items():
         components[values_schema(name)] = _values(served.bundle)
@@ -61,10 +64,28 @@ def describe(app: FastAPI, models: Mapping[str, Served], default: str | None) ->
         paths[f"/v1/scores/{name}/score"] = one
     if default is not None:
         paths["/invocations"] = _invocations(invoked, predicted, refusal, models[default])
-    document["paths"] = {**paths, **document["paths"]}
+    found = {**paths, **document["paths"]}
+    document["paths"] = dict(sorted(found.items(), key=lambda item: _GROUPS.index(_group(item[1]))))
     listing = document["paths"]["/v1/models"]["get"]["responses"]["200"]
     listing["content"] = {"application/json": {"schema": {"type": "array", "items": card}}}
     return document
+
+
+def _group(verbs: dict[str, Any]) -> str:
+    group: str = next(iter(verbs.values()))["tags"][0]
+    return group
+
+
+def _documented(schema: dict[str, Any]) -> dict[str, Any]:
+    """*schema* with the attributes of its class' docstring at the properties, and the first sentence at the whole."""
+    text = inspect.cleandoc(schema.get("description", "")).replace("``", "")
+    whole, _, attributes = text.partition("\n\nAttributes:\n")
+    meanings = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
+    properties = {
+        name: {"description": re.sub(r"\s+", " ", meanings[name]), **one} if name in meanings else one
+        for name, one in schema.get("properties", {}).items()
+    }
+    return {**schema, "description": whole.strip(), **({"properties": properties} if properties else {})}
 
 
 def values_schema(score: str) -> str:
