@@ -13,10 +13,11 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import polars as pl
 
-from vigie.clock import DAY, parse_moment
+from vigie.clock import parse_moment
 from vigie.definition import Campaign, Events, Kind, Score, Table, at, days, every
 from vigie.features.training_set import TrainingSet, build_training_set
 
@@ -35,15 +36,25 @@ class ParquetFiles:
 
     files: dict[str, str]
 
-    def version(self, name: str) -> int:
+    def version(self, name: str) -> int:  # noqa: ARG002 - files have one version
+        """The only version."""
         return 0
 
-    def scan(self, name: str, *, version: int | None = None) -> pl.LazyFrame:
+    def scan(self, name: str, *, version: int | None = None) -> pl.LazyFrame:  # noqa: ARG002
+        """All rows; of the customers one each."""
         frame = pl.scan_parquet(self.files[name])
         return frame.unique("customer_id") if name == "customers" else frame
 
 
+def snapshots() -> tuple[str, str]:
+    """First and last cut-off of the labels, as dates."""
+    cutoff = pl.scan_parquet(LABELS).select(first=pl.col("cutoff").min(), last=pl.col("cutoff").max()).collect()
+    first, last = (datetime.fromisoformat(str(value)).replace(tzinfo=UTC) for value in cutoff.row(0))
+    return first.isoformat(), last.isoformat()
+
+
 def training_set() -> TrainingSet:
+    """Count, sum, mean and days since the last event over four windows."""
     events = Events("events", key="customer_id", time="ts")
     labels = Events("labels", key="customer_id", time="cutoff")
     customers = Table("customers", key="customer_id")
@@ -55,11 +66,16 @@ def training_set() -> TrainingSet:
         events.days_since_last(windows),
     ]
     if METHOD == "at":
+        moments, population = at(labels), None
         features.append(labels["label_id"].at_moment())
+    else:
+        first, last = snapshots()
+        moments = every(days(30), start=first, end=last)
+        population = ~customers["customer_id"].is_null()
     score = Score(
         name="benchmark",
-        moments=at(labels) if METHOD == "at" else every(days(30), start="2024-01-25", end="2025-12-31"),
-        population=None if METHOD == "at" else customers["customer_id"].is_null() | ~customers["customer_id"].is_null(),
+        moments=moments,
+        population=population,
         outcome=events.count(next=days(30)) == 0,
         features=features,
         decision=Campaign(contact_cost=1, offer_cost=10, accepted=0.3, customer_value=200),
@@ -68,20 +84,27 @@ def training_set() -> TrainingSet:
     return build_training_set(score.bound(SCHEMA), lake, SCHEMA, as_of=END)
 
 
-def main() -> None:
-    start = time.perf_counter()
-    found = training_set()
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"method": "vigie", "seconds": round(seconds, 3), "peak_mb": round(peak)}), flush=True)
+def write(found: TrainingSet) -> None:
+    """The result in the columns of the peers."""
     columns = {"customer_id": found.customers, "cutoff": found.moments.view("M8[us]")}
     short = {"events_count": "n", "events_amount_sum": "s", "events_amount_mean": "m", "events_days_since_last": "d"}
     for name, values in found.features.items():
         stem, _, window = name.rpartition("_")
         columns[short[stem] + window[:-1] if stem in short else "label_id"] = values.data
     frame = pl.DataFrame(columns, schema_overrides={"customer_id": pl.String})
-    frame.with_columns(pl.col("customer_id").cast(pl.Int64), pl.selectors.float().fill_nan(None)).write_parquet(RESULT)
-    assert DAY and len(found)
+    frame = frame.with_columns(pl.col("customer_id").cast(pl.Int64), pl.selectors.float().fill_nan(None))
+    frame.write_parquet(RESULT)
+
+
+def main() -> None:
+    """Build, tell, write."""
+    start, cpu = time.perf_counter(), time.process_time()
+    found = training_set()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told = {"method": "vigie", "seconds": round(seconds, 3), "cpu_seconds": round(cpu, 3), "peak_mb": round(peak)}
+    print(json.dumps(told | {"rows": len(found)}), flush=True)
+    write(found)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ COLUMNS = [f"{what}{w}" for w in WINDOWS for what in "nsmd"]
 
 
 def duckdb_connection():
+    """Two threads, and no order that was not asked for."""
     import duckdb
 
     connection = duckdb.connect()
@@ -31,6 +32,7 @@ def duckdb_connection():
 
 
 def duckdb_join(connection):
+    """A range join, aggregates filtered by window."""
     aggregates = ",".join(
         f"""count(e.ts) filter (where e.ts >= l.cutoff - interval {w} day) n{w},
             sum(e.amount) filter (where e.ts >= l.cutoff - interval {w} day) s{w},
@@ -44,6 +46,7 @@ def duckdb_join(connection):
 
 
 def duckdb_asof(connection):
+    """Running totals, looked up by an ASOF join for every end of a window."""
     connection.execute(f"""create temp table cum as select customer_id, ts, max(cn) cn, max(cs) cs from (
         select customer_id, ts, row_number() over w cn,
             sum(amount) over (partition by customer_id order by ts, amount rows unbounded preceding) cs
@@ -63,6 +66,7 @@ def duckdb_asof(connection):
 
 
 def duckdb_window(connection):
+    """RANGE windows over events and labels together."""
     windows = ",".join(
         f"""w{w} as (partition by customer_id order by t
             range between interval {w} day preceding and interval 1 microsecond preceding)"""
@@ -81,6 +85,7 @@ def duckdb_window(connection):
 
 
 def polars_join(pl):
+    """A join, aggregates filtered by window."""
     events, labels = pl.scan_parquet(EVENTS), pl.scan_parquet(LABELS)
     joined = labels.join(events, on="customer_id").filter(
         (pl.col("ts") < pl.col("cutoff")) & (pl.col("ts") >= pl.col("cutoff") - pl.duration(days=365))
@@ -99,6 +104,7 @@ def polars_join(pl):
 
 
 def polars_asof(pl):
+    """Running totals, looked up by join_asof for every end of a window."""
     cumulated = (
         pl.scan_parquet(EVENTS)
         .sort("customer_id", "ts")
@@ -144,6 +150,7 @@ def polars_asof(pl):
 
 
 def pandas_merge(pd):
+    """A merge and a group-by for each window."""
     events, labels = pd.read_parquet(EVENTS), pd.read_parquet(LABELS)
     joined = labels.merge(events, on="customer_id")
     joined = joined[(joined.ts < joined.cutoff) & (joined.ts >= joined.cutoff - pd.Timedelta(days=365))]
@@ -162,17 +169,19 @@ def pandas_merge(pd):
 
 
 def main() -> None:
+    """Run the method, tell, write."""
     if METHOD.startswith("duckdb"):
         library = duckdb_connection()
     elif METHOD.startswith("polars"):
         import polars as library
     else:
         import pandas as library
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     result = globals()[METHOD](library)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"method": METHOD, "seconds": round(seconds, 3), "peak_mb": round(peak)}), flush=True)
+    told = {"method": METHOD, "seconds": round(seconds, 3), "cpu_seconds": round(cpu, 3), "peak_mb": round(peak)}
+    print(json.dumps(told), flush=True)
     if METHOD.startswith("duckdb"):
         import pyarrow.parquet as pq
 

@@ -25,7 +25,7 @@ from vigie.features.lake_ids import LakeIds
 from vigie.features.values import NULL_TIME, Array, Values
 
 _BYTES = {Kind.NUMBER: 8, Kind.TIME: 8, Kind.BOOLEAN: 1, Kind.CATEGORY: 4, Kind.TEXT: 64}
-_BATCH = 250_000
+_BATCH = 100_000
 _EVENTS = 160_000
 """Events in a partition that the processor's cache can hold, about."""
 _MOST = 1024
@@ -208,10 +208,14 @@ class Partitions:
                 self.progress((done + min(read, expected)) / max(rows, 1))
 
     def _route(self, batch: pl.DataFrame, parts: list[list[pl.DataFrame]]) -> None:
+        # Small whole numbers are kept in few bytes; taking a partition widens them again.
+        narrow = [name for name, dtype in batch.schema.items() if dtype == pl.Int64]
+        keys = batch["_key"]
+        batch = batch.with_columns(batch[name].shrink_dtype() for name in narrow)
         if self.count == 1:
             parts[0].append(batch)
             return
-        part = (batch["_key"].hash(seed=7).to_numpy() % np.uint64(self.count)).astype(np.uint16)
+        part = (keys.hash(seed=7).to_numpy() % np.uint64(self.count)).astype(np.uint16)
         order = np.argsort(part, kind="stable")
         ends = np.cumsum(np.bincount(part, minlength=self.count))
         batch = batch[order]
@@ -227,7 +231,7 @@ class Partitions:
             for i, frames in enumerate(parts):
                 if sum(frame.height for frame in frames):
                     path = Path(self._folder.name) / f"{name}-{i}-{self._flushes}.parquet"
-                    pl.concat(frames).write_parquet(path, compression="lz4", statistics=False)
+                    pl.concat(frames, how="vertical_relaxed").write_parquet(path, compression="lz4", statistics=False)
                     del frames[1:]
         self._flushes += 1
         self._held = 0
@@ -250,7 +254,7 @@ class Partitions:
             for path in sorted(Path(self._folder.name).glob(f"{name}-{i}-*.parquet"), key=_sequence):
                 frames.append(pl.read_parquet(path))
                 path.unlink()
-        return pl.concat(frames)
+        return pl.concat(frames, how="vertical_relaxed")
 
     def _block(self, need: Need, frame: pl.DataFrame, customers: int, codes: Array) -> Block:
         columns = {name: _values(frame[f"c{i}"], kind) for i, (name, kind) in enumerate(need.columns.items())}
