@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from vigie.clock import FixedClock, parse_moment
 from vigie.data import FileLocation, IngestReport, Lake, Quarantine, ingest, latest_rows, read_contract
 from vigie.definition import Events, Table
-from vigie.errors import ContractError, DataError, SourceError
+from vigie.errors import ContractError, SourceError
 
 ORDERS = Events("orders", key="customer", time="at")
 DAY_ONE = parse_moment("2026-01-01")
@@ -225,13 +225,24 @@ def test_a_quarantined_row_is_kept_whole(world: World) -> None:
     assert bad["_batch"].str.starts_with("00000002-").all()
 
 
-def test_a_kind_that_the_lake_does_not_hold_is_refused(world: World) -> None:
+def test_a_kind_is_changed_in_the_contract_and_the_lake_follows(world: World) -> None:
     world.write("a.csv", csv(0, 60))
     world.ingest()
+    world.write("b.csv", csv(60, 80).replace(",15", ",fifteen"))
+    assert world.ingest().quarantined == 1
     world.edit(ORDERS, 'kind = "number"\nnullable = false\nmin = 0.0\nmax = 98.0', 'kind = "category"')
-    world.write("b.csv", csv(60, 80).replace(",7", ",seven"))
-    with pytest.raises(DataError, match="do not fit"):
-        world.ingest()
+    report = world.ingest()
+    assert report.released == 1 and codes(report) == ["VGD017", "VGD019"] and report.versions == (2, 3)
+    rows = world.rows()
+    assert len(rows) == 80 and "fifteen" in rows["amount"].to_list() and "10" in rows["amount"].to_list()
+    assert world.lake.scan("orders", version=1).collect_schema()["amount"] == pl.Float64
+    # The same events, delivered again in another file, are still known.
+    world.write("c.csv", csv(0, 60) + "\n")
+    assert world.ingest().duplicates == 60
+    world.edit(ORDERS, '[columns."amount"]\nkind = "category"', '[columns."amount"]\nkind = "number"')
+    (lost,) = [found for found in world.ingest().findings if found.code == "VGD019"]
+    assert "1 values could not be read" in lost.explanation
+    assert world.rows()["amount"].null_count() == 1
 
 
 def test_release_keeps_the_order_of_arrival(world: World) -> None:

@@ -59,6 +59,11 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "Unfinished last line",
         "the file had been read while its last line was being written; that line was read again",
     ),
+    "VGD019": (
+        Severity.NOTE,
+        "Kind changed in the lake",
+        "nothing to do: the table was rewritten as the contract says, and its earlier versions are as they were",
+    ),
     "VGD018": (
         Severity.WARNING,
         "Nearly a number",

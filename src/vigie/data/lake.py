@@ -29,7 +29,7 @@ class Version:
     Attributes:
         version: Its number, from 0.
         moment: When it was made: µs since 1970-01-01 UTC on the writer's clock. Never goes down from version to version.
-        rows: Rows that it added.
+        rows: Rows that it added; 0 where it rewrote what was there.
         metadata: What the writer gave.
     """
 
@@ -99,7 +99,8 @@ class Lake:
                 said = json.loads(commit.get(_METADATA) or "{}")
                 # Maintenance commits carry no moment of ours: they belong to what they tidied.
                 moment = max(moment, int(said.get("moment", moment)))
-                rows = int(commit.get("operationMetrics", {}).get("num_added_rows", 0)) if said else 0
+                added = commit.get("operationParameters", {}).get("mode") != "Overwrite" and bool(said)
+                rows = int(commit.get("operationMetrics", {}).get("num_added_rows", 0)) if added else 0
                 known.append(Version(int(commit["version"]), moment, rows, said.get("metadata", {})))
         return list(known)
 
