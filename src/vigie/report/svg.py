@@ -32,21 +32,22 @@ _COLOUR = re.compile("|".join(VARIABLES), re.IGNORECASE)
 _ROOT = re.compile(r'<svg[^>]*? width="([\d.]+)"[^>]*? height="([\d.]+)"[^>]*>')
 
 
-def inline(chart: altair.Chart | altair.LayerChart, label: str) -> Html:
+def inline(chart: altair.Chart | altair.LayerChart, label: str, *, halo: bool = True) -> Html:
     """*chart* in the house theme as an ``<svg>`` element a little larger than drawn or, where there is less room, smaller.
 
     Args:
         chart: Made by a function of :mod:`vigie.report.charts`; its data stands in it.
         label: What it shows, for readers who cannot see it.
+        halo: Keep lines from running through text; not where text stands on coloured areas.
     """
     # Charts are pure functions of fixed shape: that they fit the schema is for tests, and costs as much as drawing.
     spec = chart.to_dict(validate=False)
     spec["config"] = {**spec.get("config", {}), **CONFIG}
     drawn = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
-    return Html(_shrink(drawn, label))
+    return Html(_shrink(drawn, label, halo))
 
 
-def _shrink(drawn: str, label: str) -> str:
+def _shrink(drawn: str, label: str, halo: bool) -> str:
     root = _ROOT.search(drawn)
     assert root is not None, "a drawing has a size"
     width, height = float(root[1]), float(root[2])
@@ -57,10 +58,9 @@ def _shrink(drawn: str, label: str) -> str:
     while before != body:
         before, body = body, _BARE.sub(r"\1", body)
     body = _identified(body)
-    return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{width * GROWTH:.0f}px" role="img" '
-        f'aria-label="{escape(label)}" fill="none">{body}'
-    )
+    kind = "halo" if halo else "plain"
+    style = f'class="{kind}" style="max-width:{width * GROWTH:.0f}px"'
+    return f'<svg viewBox="0 0 {width:g} {height:g}" {style} role="img" aria-label="{escape(label)}" fill="none">{body}'
 
 
 def _identified(body: str) -> str:

@@ -112,7 +112,7 @@ def tenths_bars(rates: Sequence[float], average: float) -> alt.LayerChart:
     data = rows({"tenth": str(number), "rate": rate} for number, rate in enumerate(rates, 1))
     top = max([average, *rates, 1e-9]) * 1.15
     y = alt.Y("rate:Q", scale=alt.Scale(domain=[0, top]), axis=share_axis("Share of positives in the tenth"))
-    x = alt.X("tenth:O", sort=None, axis=alt.Axis(title="Tenth of the customers, highest scores first", labelAngle=0))
+    x = alt.X("tenth:O", sort=None, axis=alt.Axis(title="Tenths, highest scores first", labelAngle=0))
     base = alt.Chart(data)
     bars = base.mark_bar(size=24, color=BLUE).encode(x=x, y=y)
     text = base.mark_text(dy=-7, fontSize=11).encode(x=x, y=y, text=alt.Text("rate:Q", format=".0%"))

@@ -93,7 +93,7 @@ def gains_curve(curve: Curve, others: Mapping[str, Curve], decision: tuple[float
         curve,
         others,
         decision,
-        x="Share of the customers acted on, highest scores first",
+        x="Share acted on, highest scores first",
         y="Share of the positives found",
         chance=DIAGONAL,
     )

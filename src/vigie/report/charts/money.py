@@ -68,6 +68,7 @@ def earnings_curve(
     currency: str,
     *,
     act: str,
+    unit: str = "customer",
     width: int,
     height: int = 340,
 ) -> alt.LayerChart:
@@ -78,16 +79,17 @@ def earnings_curve(
         strategies: Marks; a mark off the curve ranks customers otherwise or decides otherwise.
         currency: ISO 4217 code.
         act: What acting is, in the infinitive: ``"contact"``.
+        unit: Of what a value is.
         width: Pixels.
         height: Pixels.
     """
     x = alt.X(
         "x:Q",
         scale=alt.Scale(domain=[-0.012, 1.012], nice=False),
-        axis=share_axis(f"Share of the customers to {act}, best first", ticks=10 if width > WIDTH else 5),
+        axis=share_axis(f"Share to {act}, best first", ticks=10 if width > WIDTH else 5),
     )
     heights = [y for _, y in curve] + [s.value for s in strategies]
-    y = alt.Y("y:Q", scale=alt.Scale(domain=_padded(heights)), axis=money_axis("Earned per customer", currency))
+    y = alt.Y("y:Q", scale=alt.Scale(domain=_padded(heights)), axis=money_axis(f"Earned per {unit}", currency))
     line = alt.Chart(rows({"x": round(a, 4), "y": b} for a, b in curve)).mark_line(strokeWidth=2.5, color=BLUE)
     zero = alt.Chart(rows([{"y": 0}])).mark_rule(color=MUTED, opacity=0.8).encode(y=alt.Y("y:Q"))
     marks = rows({"x": s.share, "y": s.value, "label": s.label, "chosen": s.chosen} for s in strategies)

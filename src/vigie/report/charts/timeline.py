@@ -52,7 +52,7 @@ def count_over_time(periods: Sequence[Period], test_from: int | None, test_until
     """Customers scored; the time of the test is shaded."""
     size = max(2, min(18, int(0.6 * WIDTH / max(len(periods), 1))))
     x = alt.X("t:T", scale=alt.Scale(padding=size), axis=alt.Axis(title=None, tickCount=5))
-    y = alt.Y("n:Q", axis=alt.Axis(title="Customers scored", format=",~s", tickCount=5))
+    y = alt.Y("n:Q", axis=alt.Axis(title="Number scored", format=",~s", tickCount=5))
     data = rows({"t": p.moment // 1000, "n": p.count} for p in periods)
     layers: list[alt.Chart] = []
     if test_from is not None and test_until is not None:

@@ -8,7 +8,7 @@ from vigie.report import svg
 from vigie.report.blocks import badge, bullets, columns, figure, tiles
 from vigie.report.charts.money import strategies_bars
 from vigie.report.html import Content, Html, code, join, strong, tag
-from vigie.report.numerals import count, money, percent
+from vigie.report.numerals import money, percent
 from vigie.report.page import Section
 from vigie.training.report.subject import Subject
 from vigie.training.report.verdict import Verdict, interval_words, judge
@@ -29,39 +29,35 @@ def section(subject: Subject) -> Section:
 def _headline(subject: Subject, verdict: Verdict) -> list[Content]:
     words, currency, vigie = subject.words, subject.currency, subject.vigie
     rival = subject.result.strategies[subject.rival]
+    known = "it had never seen" if subject.unit == words.one else "whose outcome it did not know"
     start: list[Content] = [
-        f"On {count(vigie.n)} {words.many} it had never seen, deciding with Vigie brings ",
-        strong(f"{money(vigie.value, currency)} per {words.one}"),
-        f", {money(vigie.value_total, currency)} in all",
+        f"On {subject.tested} {known}, deciding with Vigie brings ",
+        strong(f"{money(vigie.value, currency)} per {subject.unit}"),
+        f", {money(vigie.value_total, currency)} in all. That is ",
     ]
     other = f"{words.strategy_phrase(subject.rival)} ({money(rival.value, currency)})"
+    interval = interval_words(subject, verdict.interval)
+    doubt: list[Content] = ["; ", interval] if interval else []
     if subject.advantage > 0:
-        lead = strong(f"{money(subject.advantage, currency)} more per {words.one}")
-        interval = interval_words(subject, verdict.interval)
-        return [
-            *start,
-            ". That is ",
-            lead,
-            f" than the best alternative, {other}",
-            join("; ", interval, ".") if interval else ".",
-        ]
+        lead = strong(f"{money(subject.advantage, currency)} more per {subject.unit}")
+        return [*start, lead, f" than the best alternative, {other}", *doubt, "."]
     if subject.advantage == 0:
-        return [*start, ". That is ", strong("no more than"), f" {other}: there is no reason to use it."]
-    lead = strong(f"{money(-subject.advantage, currency)} less per {words.one}")
-    return [*start, ". That is ", lead, f" than {other}: there is no reason to use it."]
+        return [*start, strong("no more than"), f" {other}: there is no reason to use it."]
+    lead = strong(f"{money(-subject.advantage, currency)} less per {subject.unit}")
+    return [*start, lead, f" than {other}", *doubt, ": there is no reason to use it."]
 
 
 def _figures(subject: Subject) -> list[tuple[Content, Content]]:
     words, currency, vigie = subject.words, subject.currency, subject.vigie
     strategies = subject.result.strategies
     shown: list[tuple[Content, Content]] = [
-        (money(vigie.value, currency), f"per {words.one} with Vigie’s decision"),
-        (money(vigie.value_total, currency), f"in all, for the {count(vigie.n)} {words.many} of the test"),
+        (money(vigie.value, currency), f"per {subject.unit} with Vigie’s decision"),
+        (money(vigie.value_total, currency), "in all, on the test"),
         (
             money(subject.advantage * vigie.n, currency, sign=True),
             f"in all against {words.strategy_phrase(subject.rival)}, the best alternative",
         ),
-        (percent(vigie.acted), f"of the {words.many} are {words.done}"),
+        (percent(vigie.acted), f"of them are {words.done}"),
         (percent(vigie.precision, 0), f"of those {words.done} do {words.do}"),
     ]
     if not strategies[VIGIE].acted:
@@ -79,11 +75,13 @@ def _verdict(verdict: Verdict) -> Html:
 
 
 def _comparison(subject: Subject) -> Html:
-    words, currency = subject.words, subject.currency
+    currency = subject.currency
     strategies = subject.strategies()
     said = "; ".join(f"{s.label}: {money(s.value, currency)}" for s in strategies)
-    drawing = svg.inline(strategies_bars(strategies, currency), f"Money per {words.one} by strategy. {said}.")
-    caption = f"What each way to decide brought per {words.one} on the test rows. The longer to the right, the better."
+    drawing = svg.inline(strategies_bars(strategies, currency), f"Money per {subject.unit} by strategy. {said}.")
+    caption = (
+        f"What each way to decide brought per {subject.unit} on the test rows. The longer to the right, the better."
+    )
     return join(tag("h3", "Against the alternatives"), figure(drawing, caption))
 
 

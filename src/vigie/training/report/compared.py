@@ -44,7 +44,7 @@ def _spread(candidate: CandidateResult, field: str) -> tuple[float, float]:
 def _drawings(subject: Subject) -> Content:
     drawn = []
     asked = (
-        ("value", f"Earned per {subject.words.one}, cross-validation", subject.currency),
+        ("value", f"Earned per {subject.unit}, cross-validation", subject.currency),
         ("auc", "AUC, cross-validation", None),
     )
     for field, title, currency in asked:
@@ -76,7 +76,7 @@ def _drawings(subject: Subject) -> Content:
 
 
 def _table(subject: Subject) -> Html:
-    result, currency, one = subject.result, subject.currency, subject.words.one
+    result, currency, one = subject.result, subject.currency, subject.unit
     heads = [
         Head("Candidate", number=False),
         Head(f"{currency} per {one}, CV", meaning="Mean and standard deviation over the folds"),

@@ -46,7 +46,7 @@ def section(subject: Subject) -> Section:
         tag("h3", "Missing values"),
         _missing(subject, found),
         _correlations(subject, found),
-        details(f"All {plural(len(found), 'feature')} in a table", _feature_table(found)),
+        details(f"{plural(len(found), 'feature')} in a table", _feature_table(found)),
     )
     return Section("data", "The data", body)
 
@@ -222,11 +222,12 @@ def _correlations(subject: Subject, found: list[Profile]) -> Content:
     if alike:
         observation += f" {plural(alike, 'pair')} above 0.9: the model needs only one of each, and shuffling one of them alone understates its importance."
     wide = correlation_heatmap(names, matrix, width=min(WIDE - 200, 260 + 44 * len(names)))
-    drawing = svg.inline(wide, f"Rank correlations of {len(names)} numeric features. {observation}")
+    drawing = svg.inline(wide, f"Rank correlations of {len(names)} numeric features. {observation}", halo=False)
     few = names[:PHONE]
     narrow = svg.inline(
         correlation_heatmap(few, [line[:PHONE] for line in matrix[:PHONE]], width=WIDTH),
         f"Rank correlations of the {len(few)} most important numeric features.",
+        halo=False,
     )
     caption = join(
         tag("b", "What moves together. "),

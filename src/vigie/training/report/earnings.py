@@ -30,8 +30,8 @@ def _curve(subject: Subject) -> Content:
     strategies = subject.strategies()
     wide, narrow = (
         svg.inline(
-            earnings_curve(points, strategies, currency, act=words.act, width=width),
-            f"Money per {words.one} over the share {words.done}: highest {money(curve.best_value, currency)} at "
+            earnings_curve(points, strategies, currency, act=words.act, unit=subject.unit, width=width),
+            f"Money per {subject.unit} over the share {words.done}: highest {money(curve.best_value, currency)} at "
             f"{percent(curve.best_share)}; the decision {words.done} {percent(subject.vigie.acted)} and brings "
             f"{money(subject.vigie.value, currency)}.",
         )
@@ -47,7 +47,7 @@ def _curve(subject: Subject) -> Content:
     caption = join(
         tag("b", f"The green point is Vigie’s decision: {percent(subject.vigie.acted)} {words.done}. "),
         f"From left to right one more {words.one} is {words.done}, the most promising first; the height is what that brings per "
-        f"{words.one}, {words.done} or not. Where the curve falls, {words.doing} the next one costs more than it brings."
+        f"{subject.unit}, {words.done} or not. Where the curve falls, {words.doing} the next one costs more than it brings."
         f"{hindsight} Diamonds are other ways to decide; off the curve they pick other {words.many}.",
     )
     return figure(wide, caption, narrow=narrow)
@@ -57,9 +57,9 @@ def _strategies(subject: Subject) -> Html:
     result, words, currency = subject.result, subject.words, subject.currency
     heads = [
         Head("Strategy", number=False),
-        Head(f"Per {words.one}"),
+        Head(f"Per {subject.unit}"),
         Head("In all"),
-        Head("Vigie brings more", meaning=f"Per {words.one}; 95% interval"),
+        Head("Vigie brings more", meaning=f"Per {subject.unit}; 95% interval"),
         Head(words.done.capitalize()),
         Head("Precision", meaning="Share of positives among those acted on"),
         Head("Recall", meaning="Share of the positives acted on"),
@@ -110,10 +110,10 @@ def _shares(subject: Subject) -> Content:
     n, positives = len(order), max(int(hits[-1]), 1)
     heads = [
         Head(f"Best share {words.done}", number=False),
-        Head(words.many.capitalize()),
+        Head("Number"),
         Head("Right"),
         Head("Positives found"),
-        Head(f"Per {words.one}"),
+        Head(f"Per {subject.unit}"),
         Head("In all"),
     ]
     lines: list[list[Content]] = []

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from vigie.definition.moments import At
+from vigie.definition.moments import At, Every
 from vigie.definition.score import Score
 from vigie.economics import PayoffValues, ProfitCurve, profit_curve, strategy_acts
 from vigie.economics.strategies import NOBODY, RULE, VIGIE
 from vigie.features import rowwise
 from vigie.report.charts.money import Strategy
+from vigie.report.numerals import count, plural
 from vigie.training.capacity import Capacity
 from vigie.training.report.words import Words
 from vigie.training.result import Metrics, TrainingResult
@@ -55,6 +56,28 @@ class Subject:
     def vigie(self) -> Metrics:
         """The proposed decision on the test rows."""
         return self.result.strategies[VIGIE]
+
+    @cached_property
+    def unit(self) -> str:
+        """What money is for one of: ``"customer"``, or ``"customer and month"`` where each is decided on again and again."""
+        one = self.words.one
+        customers = self.result.training_set.customers[self.result.test_index]
+        if len(set(customers.tolist())) == len(customers):
+            return one
+        match self.score.moments:
+            case Every(period=str(period)):
+                return f"{one} and {period}"
+        return f"{one} and moment"
+
+    @cached_property
+    def tested(self) -> str:
+        """The test rows in words: ``"1,761 customers"``, or how often how many were decided on."""
+        customers = len(set(self.result.training_set.customers[self.result.test_index].tolist()))
+        rows = len(self.result.test_index)
+        if customers == rows:
+            return plural(rows, self.words.one)
+        moments = len(np.unique(self.result.test_moments))
+        return f"{count(rows)} decisions ({plural(customers, self.words.one)} at {plural(moments, 'moment')})"
 
     @cached_property
     def rival(self) -> str:

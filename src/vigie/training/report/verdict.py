@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vigie.definition.naming import sentence
 from vigie.economics.strategies import VIGIE
 from vigie.findings import Severity
 from vigie.report.html import Content, Html, join, tag
@@ -41,7 +42,7 @@ def judge(subject: Subject) -> Verdict:
     doubts: list[Content] = []
     rival = words.strategy_phrase(subject.rival)
     if not subject.advantage > 0:
-        against.append(f"It earns no more than {rival}.")
+        against.append(f"On the test rows it earns no more than {rival}.")
     elif interval is not None and interval[0] <= 0:
         doubts.append(f"Its lead over {rival} may be chance: the 95% interval includes zero.")
     for severity, bag in ((Severity.ERROR, against), (Severity.WARNING, doubts)):
@@ -55,7 +56,7 @@ def judge(subject: Subject) -> Verdict:
         )
     if subject.score.has_time and result.split.kind != "out_of_time":
         doubts.append("It was tested on customers drawn at random, not on a later time.")
-    support: list[Content] = [_tested(subject), f"Fit: {(result.best.diagnosis or 'not judged').rstrip('.')}."]
+    support: list[Content] = [_tested(subject), f"{sentence(result.best.diagnosis or 'fit not judged').rstrip('.')}."]
     if against:
         return Verdict("error", "Do not use it yet", (*against, *doubts, *support), interval)
     if doubts:
