@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.report.condense import BINS, POINTS, gains, histogram, precision_recall, roc, thin, wilson
+from vigie.report.condense import BINS, POINTS, gains, histogram, precision_recall, roc, wilson
 
 
 @st.composite
@@ -74,14 +74,6 @@ def test_what_is_not_there_makes_no_points() -> None:
     assert roc(ones, np.linspace(0, 1, 5)) == [] and roc(nobody, np.array([])) == []
     assert precision_recall(1 - ones, np.linspace(0, 1, 5)) == [] and gains(nobody, np.array([])) == []
     assert len(histogram(np.full(4, 0.25), np.ones(4, dtype=int))) == 1
-
-
-@given(st.integers(0, 10_000))
-def test_thinning_keeps_both_ends(count: int) -> None:
-    kept = thin(count)
-    assert len(kept) <= POINTS and np.all(np.diff(kept) > 0)
-    if count:
-        assert kept[0] == 0 and kept[-1] == count - 1
 
 
 @given(st.integers(1, 500), st.data())

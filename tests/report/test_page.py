@@ -6,14 +6,14 @@ import re
 
 from bs4 import BeautifulSoup
 
-from vigie.report.html import sentence
+from vigie.report.html import tag
 from vigie.report.page import Section, page, stylesheet
 
 PAGE = page(
     "Score <b>churn</b>",
     [
-        Section("answer", "The short answer", sentence("yes & no")),
-        Section("data", "The data", sentence("x"), short="Data"),
+        Section("answer", "The short answer", tag("p", "yes & no")),
+        Section("data", "The data", tag("p", "x"), short="Data"),
     ],
     subtitle="of <today>",
     footer="end",

@@ -38,17 +38,6 @@ class Bin:
     count: int
 
 
-def thin(count: int, limit: int = POINTS) -> NDArray[np.int64]:
-    """Row numbers of at most *limit* of *count* points: the first, the last and evenly between.
-
-    >>> thin(5, 3).tolist()
-    [0, 2, 4]
-    """
-    if count <= limit:
-        return np.arange(count)
-    return np.unique(np.linspace(0, count - 1, limit).round().astype(np.int64))
-
-
 def wilson(positives: float, count: float, z: float = 1.959964) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927); ``(nan, nan)`` of nothing.
 

@@ -48,11 +48,6 @@ def join(*parts: Content) -> Html:
     return Html("".join(part.markup if isinstance(part, Html) else escape(part) for part in parts))
 
 
-def sentence(*parts: Content) -> Html:
-    """A paragraph."""
-    return tag("p", *parts)
-
-
 def strong(text: Content) -> Html:
     """Text that the eye must find."""
     return tag("strong", text)
