@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import socket
 import sys
@@ -36,7 +37,7 @@ class _Worker:
 
     def __call__(self) -> FastAPI:
         try:
-            return self.factory(self.settings)
+            return _settled(self.factory(self.settings))
         except VigieError as error:
             # The exit code tells the parent that another try would end the same way.
             sys.stderr.write(f"{error}\n")
@@ -77,7 +78,7 @@ def serve(
         )
     settings = settings or ServingSettings()
     if workers == 1:
-        app = factory(settings)
+        app = _settled(factory(settings))
         with _listen(host, port) as door:
             _tell(on_listening, door)
             uvicorn.Server(_config(app)).run(sockets=[door])
@@ -127,6 +128,13 @@ def _config(app: FastAPI | _Worker, *, factory: bool = False, workers: int = 1) 
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def _settled(app: FastAPI) -> FastAPI:
+    """*app*, with what it has loaded out of the garbage collector's way: it stays as long as the process."""
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -93,12 +93,7 @@ class Scoring:
 
     def _record(self, rows: Sequence[Row], asked: Asked) -> list[Prediction]:
         try:
-            if len(rows) == 1 and rows[0].values is not None:
-                values = self._parsed(rows[0], asked)
-                scored = [(values, self._scorer.score_one(values))]
-            else:
-                scored = self._scored(rows, asked)
-            events = self._events(rows, scored, asked)
+            events = self._events(rows, self._scored(rows, asked), asked)
             self._journal.append(events)
         except VigieError as error:
             raise from_error(error) from error
@@ -106,18 +101,24 @@ class Scoring:
 
     def _scored(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
         """The answer for each row: those with values together, those by id together."""
+        by_id = [i for i, row in enumerate(rows) if row.values is None]
+        if not by_id:
+            return self._of_values(rows, asked)
         sent = [i for i, row in enumerate(rows) if row.values is not None]
-        asked_for = [i for i, row in enumerate(rows) if row.values is None]
-        scored: dict[int, Scored] = {}
-        if sent:
-            parsed = self._all_parsed([rows[i] for i in sent], asked)
-            scored.update(zip(sent, self._answers(self._scorer.columns(parsed), parsed), strict=True))
-        if asked_for:
-            columns = self._looked_up([rows[i] for i in asked_for], asked)
-            lists = {name: columns[name].to_list() for name in self._scorer.inputs}
-            values = [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-            scored.update(zip(asked_for, self._answers(columns, values), strict=True))
+        scored = dict(zip(by_id, self._of_customers([rows[i] for i in by_id], asked), strict=True))
+        scored.update(zip(sent, self._of_values([rows[i] for i in sent], asked), strict=True))
         return [scored[i] for i in range(len(rows))]
+
+    def _of_values(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
+        parsed = self._all_parsed(rows, asked)
+        if len(parsed) < self._background:  # one by one is faster for a few, and the same to the bit
+            return [(values, self._scorer.score_one(values)) for values in parsed]
+        return self._answers(self._scorer.columns(parsed), parsed)
+
+    def _of_customers(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
+        columns = self._looked_up(rows, asked)
+        lists = {name: columns[name].to_list() for name in self._scorer.inputs}
+        return self._answers(columns, [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
 
     def _answers(self, columns: Columns, values: list[dict[str, Any]]) -> list[Scored]:
         scores = self._scorer.score(columns, len(values))

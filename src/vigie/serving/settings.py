@@ -14,7 +14,8 @@ class ServingSettings:
         default_model: The score that ``/v1/score`` and ``/invocations`` answer with; ``None`` for the only one there is.
         max_rows: Customers in one request at most.
         max_body_bytes: Bytes of one request at most; a longer one is answered with 413.
-        background_rows: From this many customers on, a request is worked on in a thread, so that others do not wait.
+        background_rows: From this many customers on, a request is scored column by column and in a thread, so that others
+            do not wait; fewer are scored one by one.
         counters: Directory in which the workers of one server keep their counters, so that ``/metrics`` adds up all of
             them; ``None`` for a single worker. :func:`vigie.serving.serve` sets it.
     """
