@@ -99,3 +99,25 @@ def test_every_finding_stands_in_the_reference_with_severity_title_and_remedy(re
         assert written[code].startswith(f"{code} {title}\n"), code
         assert f"**{severity}** · " in written[code], code
         assert f"→ {remedy}\n" in written[code] + "\n", code
+
+
+def test_every_route_of_the_server_is_in_the_reference(reference: dict[str, Any]) -> None:
+    from pathlib import Path
+
+    from vigie.serving import app
+
+    source = Path(app.__file__).read_text("utf-8")
+    routes = set(re.findall(r'"(/[a-z0-9/{}_]+)"', source.replace("{name}/score", "{name}/score")))
+    listed = set(names(reference["api"].table_cells("HTTP API")))
+    assert routes - {"/v1/scores/{name}/score"} <= listed
+    assert {"/v1/score", "/invocations", "/ping", "/healthz", "/readyz", "/metrics"} <= listed
+
+
+def test_every_metric_of_the_server_is_in_the_reference(reference: dict[str, Any]) -> None:
+    from pathlib import Path
+
+    from vigie.serving import metrics
+
+    series = set(re.findall(r'"(vigie_[a-z_]+)"', Path(metrics.__file__).read_text("utf-8")))
+    missing = [name for name in series if name not in reference["api"].text]
+    assert series and not missing
