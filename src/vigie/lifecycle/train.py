@@ -87,7 +87,7 @@ def train_score(
         folder.mkdir(exist_ok=True)
         if not bundle.is_dir():
             (Path(scratch) / "bundle").rename(bundle)
-    report = write_report(result, folder / "report.html", generated_at=started)
+    report = write_report(result, folder / "report.html", generated_at=started, bundle_hash=bundle_hash)
     summary = folder / "summary.json"
     summary.write_text(json.dumps(summary_of(result, bundle_hash), indent=2) + "\n", "utf-8")
     version = None
