@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,8 @@ from vigie.features.lake_ids import LakeIds
 from vigie.features.values import NULL_TIME, Array, Values
 
 _BYTES = {Kind.NUMBER: 8, Kind.TIME: 8, Kind.BOOLEAN: 1, Kind.CATEGORY: 4, Kind.TEXT: 64}
-_BATCH = 100_000
+_BATCH = 250_000
+_SMALLEST = 10_000
 _EVENTS = 160_000
 """Events in a partition that the processor's cache can hold, about."""
 _MOST = 1024
@@ -41,7 +43,7 @@ class SourceLake(Protocol):
         ...
 
     def scan(self, name: str, *, version: int | None = None) -> pl.LazyFrame:
-        """Its rows."""
+        """Its rows, in an order that does not change."""
         ...
 
 
@@ -72,6 +74,24 @@ class Histories:
 
 
 @dataclass(eq=False)
+class _Reading:
+    """How the rows of a source are read."""
+
+    scan: pl.LazyFrame
+    chosen: dict[str, pl.Expr]
+    conditions: list[pl.Expr]
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Columns and their types."""
+        return self.scan.select(**self.chosen).collect_schema()
+
+    def rows(self, begin: int, size: int) -> pl.DataFrame:
+        """Those of the rows from *begin* on that fulfil the conditions."""
+        return self.scan.slice(begin, size).select(**self.chosen).filter(*self.conditions).collect()
+
+
+@dataclass(eq=False)
 class Partitions:
     """The sources of a score, dealt out by customer. A context manager: leaving it removes its files.
 
@@ -96,23 +116,24 @@ class Partitions:
     """Moment of the first event, or of the first row known, of all customers."""
     count: int = 1
     """Number of partitions."""
-    _frames: dict[str, pl.LazyFrame] = field(default_factory=dict)
+    _readings: dict[str, _Reading] = field(default_factory=dict)
     _parts: dict[str, list[list[pl.DataFrame]]] = field(default_factory=dict)
     _folder: tempfile.TemporaryDirectory[str] | None = None
     _held: int = 0
     _flushes: int = 0
 
     def __enter__(self) -> Self:
-        self._frames = {name: self._frame(need) for name, need in self.needs.items()}
+        self._readings = {name: self._reading(need) for name, need in self.needs.items()}
+        self._unify_keys()
         sizes = {name: self._size(name, need) for name, need in self.needs.items()}
         rows, total = sum(n for n, _ in sizes.values()), sum(n * width for n, width in sizes.values())
         wanted = max(-(-rows // _EVENTS), -(-total * _WORKING // max(self.memory, 1)))
-        self.count = int(max(min(wanted, rows, _MOST), 1))
+        most = min(rows, _MOST) if self.customers is None else min(rows, _MOST, len(self.customers))
+        self.count = int(max(min(wanted, most), 1))
         if total * 2 > self.memory:
             self._folder = tempfile.TemporaryDirectory(prefix="vigie-features-")
         done = 0
         try:
-            self._unify_keys()
             for name, (n, width) in sizes.items():
                 self._deal(name, done, n, rows, width)
                 done += n
@@ -132,7 +153,7 @@ class Partitions:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def _frame(self, need: Need) -> pl.LazyFrame:
+    def _reading(self, need: Need) -> _Reading:
         source = need.source
         frame = self.lake.scan(source.name, version=self.versions[source.name])
         schema = frame.collect_schema()
@@ -145,7 +166,7 @@ class Partitions:
                 )
         time = source.time if isinstance(source, Events) else source.known_at
         chosen = {"_key": _key(source.key, schema[source.key])}
-        known = []
+        known = [pl.col("_key").is_not_null()]
         if time is not None:
             chosen["_time"] = _moment(time)
             known.append(pl.col("_time") < self.as_of if isinstance(source, Events) else pl.col("_time") <= self.as_of)
@@ -159,53 +180,53 @@ class Partitions:
             chosen["_row"] = pl.col("_row").cast(pl.Int64)
         for i, (column, kind) in enumerate(need.columns.items()):
             chosen[f"c{i}"] = _stored(column, kind)
-        frame = frame.select(**chosen)
-        for condition in (pl.col("_key").is_not_null(), *known):
-            frame = frame.filter(condition)
-        return frame
+        return _Reading(frame, chosen, known)
 
     def _size(self, name: str, need: Need) -> tuple[int, int]:
+        """Number of rows and bytes of each, about."""
         width = 16 + sum(_BYTES[kind] for kind in need.columns.values())
-        schema = self._frames[name].collect_schema()
+        schema = self._readings[name].schema
         width += 32 * (schema["_key"] == pl.String) + 64 * ("_id" in schema) + 12 * ("_row" in schema)
-        whole = self.lake.scan(name, version=self.versions[name])
-        return int(whole.select(pl.len()).collect().item()), width
+        return int(self._readings[name].scan.select(pl.len()).collect().item()), width
 
     def _unify_keys(self) -> None:
         # Whole numbers stay numbers where every source has them, else every key becomes its string.
-        kinds = {frame.collect_schema()["_key"] for frame in self._frames.values()}
-        wanted = self.customers
-        if kinds == {pl.Int64} and wanted is not None and not all(_is_whole(key) for key in wanted):
-            wanted = [key for key in wanted if _is_whole(key)]
-        if kinds != {pl.Int64}:
-            self._frames = {n: f.with_columns(pl.col("_key").cast(pl.String)) for n, f in self._frames.items()}
-        if wanted is not None:
-            keys = pl.Series(wanted, dtype=pl.String)
-            keys = keys.cast(pl.Int64) if kinds == {pl.Int64} else keys
-            self._frames = {n: f.filter(pl.col("_key").is_in(keys.implode())) for n, f in self._frames.items()}
+        whole = all(reading.schema["_key"] == pl.Int64 for reading in self._readings.values())
+        wanted = None
+        if self.customers is not None:
+            keys = [key for key in self.customers if _is_whole(key)] if whole else self.customers
+            wanted = pl.Series(keys, dtype=pl.String).cast(pl.Int64 if whole else pl.String)
+        for reading in self._readings.values():
+            if not whole:
+                reading.chosen["_key"] = reading.chosen["_key"].cast(pl.String)
+            if wanted is not None:
+                reading.conditions.append(pl.col("_key").is_in(wanted.implode()))
 
     def _deal(self, name: str, done: int, expected: int, rows: int, width: int) -> None:
-        parts: list[list[pl.DataFrame]] = [[] for _ in range(self.count)]
+        reading = self._readings[name]
+        parts = [[pl.DataFrame(schema=reading.schema)] for _ in range(self.count)]
         self._parts[name] = parts
-        dated = not (isinstance(source := self.needs[name].source, Table) and source.known_at is None)
-        schema = self._frames[name].collect_schema()
-        for i in range(self.count):
-            parts[i].append(pl.DataFrame(schema=schema))
-        read = 0
-        for batch in self._frames[name].collect_batches(chunk_size=_BATCH, maintain_order=True, engine="streaming"):
-            if not batch.height:
-                continue
-            if dated:
-                first = batch["_time"].min()
-                assert isinstance(first, int)
-                self.earliest = first if self.earliest is None else min(first, self.earliest)
-            self._route(batch, parts)
-            read += batch.height
-            self._held += batch.height * width
-            if self._folder is not None and self._held * 4 > self.memory:
-                self._flush()
-            if self.progress is not None:
-                self.progress((done + min(read, expected)) / max(rows, 1))
+        dated = "_time" in reading.chosen
+        step = max(min(_BATCH, self.memory // (_WORKING * width)), _SMALLEST)
+        begins = range(0, expected, step)
+        with ThreadPoolExecutor(1) as reader:
+            # The next slice is read while this one is dealt out. Slices bound the memory that reading takes; the
+            # batches of Polars' streaming engine do not, where dealing out is slower than reading.
+            following = reader.submit(reading.rows, 0, step)
+            for begin in begins:
+                batch = following.result()
+                following = reader.submit(reading.rows, begin + step, step)
+                if dated and batch.height:
+                    first = batch["_time"].min()
+                    assert isinstance(first, int)
+                    self.earliest = first if self.earliest is None else min(first, self.earliest)
+                if batch.height:
+                    self._route(batch, parts)
+                self._held += batch.height * width
+                if self._folder is not None and self._held * 4 > self.memory:
+                    self._flush()
+                if self.progress is not None:
+                    self.progress((done + min(begin + step, expected)) / rows)
 
     def _route(self, batch: pl.DataFrame, parts: list[list[pl.DataFrame]]) -> None:
         # Small whole numbers are kept in few bytes; taking a partition widens them again.
