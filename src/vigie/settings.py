@@ -203,7 +203,7 @@ def secret(reference: str, root: Path, where: str) -> str:
 
 
 def quiet_dependencies() -> None:
-    """Switch off what dependencies would send home or print on first use. Called before any of them is imported."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
+    """Switch off what dependencies would send home. They read these variables when they are imported, so call it before."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "true"
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

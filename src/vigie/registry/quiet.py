@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 from vigie.errors import MissingExtraError, RegistryError
+from vigie.settings import quiet_dependencies
 
 
 def import_mlflow() -> ModuleType:
     """MLflow with its usage telemetry switched off. Takes seconds the first time.
 
-    MLflow reads these switches from the environment while it is imported and offers no other way, so this is the
-    one place outside the settings that touches the environment.
-
     Raises:
         MissingExtraError: It is not installed.
     """
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["DO_NOT_TRACK"] = "true"
+    quiet_dependencies()
     try:
         import mlflow
     except ModuleNotFoundError as error:
