@@ -24,7 +24,7 @@ from vigie.data.enforce import Enforcer
 from vigie.data.infer import infer_columns, infer_contract
 from vigie.data.lake import Lake
 from vigie.data.location import FileLocation, Location
-from vigie.data.novelty import new_rows
+from vigie.data.novelty import Novelty
 from vigie.data.quarantine import Quarantine
 from vigie.data.read_files import FileReader, merged
 from vigie.data.release import try_again
@@ -147,6 +147,7 @@ class _Ingest:
         contract = read_contract(self.contracts, self.source.name) or self._first_contact()
         self.enforcer = Enforcer(self.source, contract, self.location)
         self._retype()
+        self.novelty = Novelty(self.source, self.lake)
         self._release()
         pending = _Pending()
         for batch in self.reader.read(self._progress()):
@@ -249,7 +250,7 @@ class _Ingest:
             tally.rejected(bad)
         rows = pl.concat(pending.good, how="diagonal") if pending.good else self._nothing()
         good = len(rows)
-        rows = new_rows(self.source, rows, self.lake)
+        rows = self.novelty.of(rows)
         counts = {"read": pending.read, "quarantined": quarantined, "duplicates": good - len(rows)}
         tally.read += pending.read
         tally.added += len(rows)
@@ -317,4 +318,4 @@ class _Ingest:
         rows = rows.join(there.select(place).collect(), on=place, how="anti", maintain_order="left")
         # The rows of a table take their old place in the order of arrival; there is no latest one to compare with.
         versioned = isinstance(self.source, Events) or self.source.known_at is not None
-        return new_rows(self.source, rows, self.lake) if versioned else rows
+        return self.novelty.of(rows) if versioned else rows

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import polars as pl
 
 from vigie.data.lake import Lake, latest_rows
 from vigie.definition import Events, Table
 
 CHEAP = 20_000_000
-"""Rows of the lake that are compared with one commit's rows. Beyond that, events may be kept twice until they are read:
-readers take each ``_id`` once anyway. Files are read once, whatever their size; only overlapping deliveries and SQL
-sources without a watermark come to this."""
+"""Rows that one commit's rows are compared with. Beyond that, events may be kept twice until they are read: readers take
+each ``_id`` once anyway. Files are read once, whatever their size; only overlapping deliveries and SQL sources without a
+watermark come to this."""
+
+_Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-def new_rows(source: Table | Events, rows: pl.DataFrame, lake: Lake) -> pl.DataFrame:
-    """*rows* without those that say nothing new.
+class Novelty:
+    """Tells, during one ingest, which rows say something new.
 
     An event, or a version of a table's row (``known_at``), is new if its ``_id`` is not there. A row of a ``Table``
     without ``known_at`` is new if it differs from the latest row of its key: delivering the same dump again adds
@@ -22,31 +27,49 @@ def new_rows(source: Table | Events, rows: pl.DataFrame, lake: Lake) -> pl.DataF
 
     Args:
         source: The definition.
-        rows: Rows in order of arrival, with ``_id``.
-        lake: Where they will go.
+        lake: Where the rows go.
     """
-    if rows.is_empty():
-        return rows
-    if isinstance(source, Table) and source.known_at is None:
-        return _changed(source, rows, lake)
-    rows = rows.unique(subset="_id", keep="first", maintain_order=True)
-    if not lake.has(source.name):
-        return rows
-    time = source.time if isinstance(source, Events) else source.known_at
-    there = lake.scan(source.name)
-    if time is not None and not (isinstance(source, Events) and source.id_columns):
-        # The hash covers the time: only rows of the same moments can be the same. Statistics of the files tell most away.
-        there = there.filter(pl.col(time).is_between(rows[time].min(), rows[time].max()))
-    # All rows are counted from the files' footers, those of a span of time by reading it.
-    if all(_count(span) > CHEAP for span in (lake.scan(source.name), there)):
-        return rows
-    wanted = rows.select("_id").lazy()
-    known = there.select("_id").join(wanted, on="_id", how="semi").collect(engine="streaming")
-    return rows.join(known, on="_id", how="anti", maintain_order="left")
 
+    def __init__(self, source: Table | Events, lake: Lake) -> None:
+        self._source, self._lake = source, lake
+        self._before = lake.version(source.name) if lake.has(source.name) else None
+        # 64 bits of each id kept since then: enough to tell nearly all new rows without reading the lake again.
+        self._since: _Hashes = np.zeros(0, dtype=np.uint64)
 
-def _count(rows: pl.LazyFrame) -> int:
-    return int(rows.select(pl.len()).collect(engine="streaming").item())
+    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """*rows*, in order of arrival and with ``_id``, without those that say nothing new. The others are to be kept."""
+        if rows.is_empty():
+            return rows
+        if isinstance(self._source, Table) and self._source.known_at is None:
+            return _changed(self._source, rows, self._lake)
+        rows = rows.unique(subset="_id", keep="first", maintain_order=True)
+        rows = _without(rows, self._kept_before(rows))
+        hashes = rows["_id"].hash(seed=0).to_numpy()
+        again = rows.filter(pl.Series(_within(hashes, self._since)))
+        if len(again):
+            there = self._lake.scan(self._source.name, columns=["_id"])
+            rows = _without(rows, there.join(again.select("_id").lazy(), on="_id", how="semi").collect())
+            hashes = rows["_id"].hash(seed=0).to_numpy()
+        if len(self._since) + len(hashes) <= CHEAP:
+            # Two sorted runs: a stable sort merges them in one pass.
+            self._since = np.sort(np.concatenate((self._since, np.sort(hashes))), kind="stable")
+        return rows
+
+    def _kept_before(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+        """The ids of *rows* that were there when the ingest began."""
+        if self._before is None:
+            return None
+        source = self._source
+        everything = there = self._lake.scan(source.name, version=self._before)
+        time = source.time if isinstance(source, Events) else source.known_at
+        if time is not None and not (isinstance(source, Events) and source.id_columns):
+            # The hash covers the time: only rows of the same moments can be the same. Statistics tell most files away.
+            there = there.filter(pl.col(time).is_between(rows[time].min(), rows[time].max()))
+        # All rows are counted from the files' footers, those of a span of time by reading it.
+        if all(_count(span) > CHEAP for span in (everything, there)):
+            return None
+        wanted = rows.select("_id").lazy()
+        return there.select("_id").join(wanted, on="_id", how="semi").collect(engine="streaming")
 
 
 def _changed(source: Table, rows: pl.DataFrame, lake: Lake) -> pl.DataFrame:
@@ -66,3 +89,24 @@ def _changed(source: Table, rows: pl.DataFrame, lake: Lake) -> pl.DataFrame:
         .filter(pl.coalesce(before, pl.col("_latest")).ne_missing(pl.col("_id")))
         .drop("_latest")
     )
+
+
+def _without(rows: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
+    if known is None or known.is_empty():
+        return rows
+    return rows.join(known, on="_id", how="anti", maintain_order="left")
+
+
+def _within(hashes: _Hashes, known: _Hashes) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which of *hashes* are in the sorted *known*."""
+    if not len(known):
+        return np.zeros(len(hashes), dtype=bool)
+    order = np.argsort(hashes)  # neighbours in turn are found in cache
+    place = np.minimum(np.searchsorted(known, hashes[order]), len(known) - 1)
+    found = np.empty(len(hashes), dtype=bool)
+    found[order] = known[place] == hashes[order]
+    return found
+
+
+def _count(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect(engine="streaming").item())
