@@ -121,6 +121,9 @@ def test_answers_that_make_no_project_are_refused(tmp_path):
         write_project(tmp_path, TableAnswers("x", FileShape("x.csv"), "id", "id", 1.0, "Lead"))
     with pytest.raises(DefinitionError, match="default cannot be told"):
         write_project(tmp_path, EventAnswers("x", FileShape("x.csv"), decision="Loan"))
+    for name in ("My score", "random", "class", "vigie", "2024"):
+        with pytest.raises(DefinitionError, match="cannot be the name of a file"):
+            write_project(tmp_path, TableAnswers(name, FileShape("x.csv"), "id", "y", 1.0, "Lead"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -161,7 +161,7 @@ def _target(
                 where=path.name,
                 remedy="name a column with two values, such as yes and no",
             )
-        reasons["target"] = "you named it"
+        reasons["target"] = f"the outcome is {given}: you named it"
         return given
     possible = [c.name for c in look.columns if _two_valued(c)]
     named = [
@@ -171,12 +171,11 @@ def _target(
     ends = [c for c in named if c in (look.frame.columns[0], look.frame.columns[-1])]
     if len(named) == 1 or len(ends) == 1:
         chosen = (named if len(named) == 1 else ends)[0]
-        reasons["target"] = "two values, and a name that says an outcome" + (
-            " at an end of the table" if len(named) > 1 else ""
-        )
+        where = " at an end of the table" if len(named) > 1 else ""
+        reasons["target"] = f"the outcome is {chosen}: two values, and a name that says an outcome{where}"
         return chosen
     if not named and len(possible) == 1 and possible[0] == look.frame.columns[-1]:
-        reasons["target"] = "the last column, and the only one with two values"
+        reasons["target"] = f"the outcome is {possible[0]}: the last column, and the only one with two values"
         return possible[0]
     questions["target"] = (
         f"which column is the outcome? With two values: {', '.join(named or possible)}"
@@ -188,7 +187,7 @@ def _target(
 
 def _key(look: Look, given: str | None, target: str, reasons: dict[str, str], questions: dict[str, str]) -> str | None:
     if given is not None:
-        reasons["key"] = "you named it"
+        reasons["key"] = f"the customer is {given}: you named it"
         return given
     unique = [c for c in look.columns if _unique(look, c) and c.name != target]
     if not unique:
@@ -197,7 +196,9 @@ def _key(look: Look, given: str | None, target: str, reasons: dict[str, str], qu
         )
         return None
     best = max(unique, key=lambda c: (_id_likeness(c.name), -look.frame.columns.index(c.name)))
-    reasons["key"] = "another value in each row" + ("" if look.complete else f" of the first {look.frame.height:,}")
+    reasons["key"] = f"the customer is {best.name}: another value in each row" + (
+        "" if look.complete else f" of the first {look.frame.height:,}"
+    )
     return best.name
 
 
@@ -232,7 +233,7 @@ def _left_out(look: Look, taken: set[str]) -> dict[str, str]:
 def _decision(target: str, path: Path, columns: Sequence[str], reasons: dict[str, str]) -> DecisionName:
     for decision, pattern in _OUTCOME.items():
         if _joined(target) != "y" and pattern.search(_joined(target)):
-            reasons["decision"] = f"the outcome is called {target}"
+            reasons["decision"] = f"the decision is {decision}: the outcome is called {target}"
             return decision
     for words, said in (
         (_joined(path.name), "the file's name points to it"),
@@ -240,9 +241,9 @@ def _decision(target: str, path: Path, columns: Sequence[str], reasons: dict[str
     ):
         for decision, pattern in _ABOUT.items():
             if pattern.search(words):
-                reasons["decision"] = said
+                reasons["decision"] = f"the decision is {decision}: {said}"
                 return decision
-    reasons["decision"] = "nothing points to another"
+    reasons["decision"] = "the decision is Campaign: nothing points to another"
     return "Campaign"
 
 
@@ -250,12 +251,16 @@ def _positive(look: Look, target: str, reasons: dict[str, str]) -> str | float |
     series = look.frame[target].drop_nulls()
     counts = series.value_counts(sort=True)
     values = counts[target].to_list()
-    affirmed = [v for v in values if _TRUE.match(f"{v:g}" if isinstance(v, float) else str(v))]
+    affirmed = [v for v in values if _TRUE.match(_shown(v))]
     chosen = affirmed[0] if len(affirmed) == 1 else values[-1]
     share = int((series == chosen).sum()) / max(len(series), 1)
     said = "it affirms the outcome" if len(affirmed) == 1 else "the rarer of the two"
-    reasons["positive"] = f"{said}; {share:.1%} of the rows"
+    reasons["positive"] = f"predicted is {_shown(chosen)}: {said}; {share:.1%} of the rows"
     return chosen  # type: ignore[no-any-return]
+
+
+def _shown(value: str | float | bool) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _known_at(look: Look, target: str, reasons: dict[str, str]) -> str | None:
@@ -267,7 +272,7 @@ def _known_at(look: Look, target: str, reasons: dict[str, str]) -> str | None:
     ]
     if len(named) != 1:
         return None
-    reasons["known_at"] = "the only date in every row whose name says a beginning"
+    reasons["known_at"] = f"rows came to be at {named[0].name}: the only date in every row whose name says a beginning"
     return named[0].name
 
 

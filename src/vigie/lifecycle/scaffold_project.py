@@ -7,7 +7,14 @@ import textwrap
 from collections.abc import Sequence
 
 from vigie.errors import DefinitionError
-from vigie.lifecycle.scaffold_answers import SOURCES, Answers, DecisionName, EventAnswers, TableAnswers
+from vigie.lifecycle.scaffold_answers import (
+    SOURCES,
+    Answers,
+    DecisionName,
+    EventAnswers,
+    TableAnswers,
+    python_name,
+)
 
 ASSUMPTION = "ASSUMPTION"
 """The word that marks every sum and share that nobody has told."""
@@ -42,8 +49,11 @@ def project_text(answers: Answers) -> str:
     """The project file.
 
     Raises:
-        DefinitionError: The answers do not make a project, such as an outcome that is the key.
+        DefinitionError: The answers do not make a project: an outcome that is the key, or a name that cannot be a file.
     """
+    for name in (answers.name, source_name(answers)):
+        if python_name(name) != name:
+            raise DefinitionError(f"'{name}' cannot be the name of a file", remedy=f"for example {python_name(name)}")
     return _events_text(answers) if isinstance(answers, EventAnswers) else _table_text(answers)
 
 
