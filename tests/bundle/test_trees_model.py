@@ -230,6 +230,7 @@ def test_the_check_takes_what_is_whole():
     [
         ("num_leaves=4", "num_leaves=5", "4 of 5 values of leaf_value"),
         ("num_leaves=4", "num_leaves=0", "0 leaves"),
+        ("left_child=", "left_child=" + "9" * 30, "tree 0 is damaged"),
         ("num_leaves=4", "num_leaves=4\nnum_leaves=4", "twice"),
         ("left_child=", "left_child=7 ", "4 of 3 values of left_child"),
         ("left_child=1", "left_child=0", "do not make a tree"),

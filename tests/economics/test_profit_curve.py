@@ -8,7 +8,7 @@ from empulse.metrics import mpa_score, mpc, mpcs_score
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.economics import PayoffValues, profit_curve, strategy_acts, top_k
+from vigie.economics import PayoffValues, profit_curve, strategy_acts, strategy_values, top_k
 
 scores = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), min_size=4, max_size=60).filter(
     lambda rows: {y for _, y in rows} == {0, 1}
@@ -109,6 +109,14 @@ def test_strategies_act_as_their_names_say():
         "vigie": [True, False, False, False],
     }
     assert "rule" not in strategy_acts(p, acts["vigie"])
+    values = strategy_values(acts, PayoffValues.constant(56, -11, -3, 2), np.array([1, 0, 0, 1]))
+    assert values == {
+        "nobody": (-3 + 2 + 2 - 3) / 4,
+        "everybody": (56 - 11 - 11 + 56) / 4,
+        "rule": (-3 - 11 + 2 + 56) / 4,
+        "threshold_0.5": (56 - 11 + 2 - 3) / 4,
+        "vigie": (56 + 2 + 2 - 3) / 4,
+    }
 
 
 @given(st.integers(1, 40), st.integers(1, 8), st.integers(0, 5))

@@ -7,7 +7,7 @@ sums of money are in the currency of the decision, gains positive, costs negativ
 from vigie.economics.capacity import acted_share, request_cut, top_k
 from vigie.economics.payoff import PayoffValues
 from vigie.economics.profit_curve import ProfitCurve, profit_curve
-from vigie.economics.strategies import strategy_acts
+from vigie.economics.strategies import strategy_acts, strategy_values
 from vigie.economics.threshold import Threshold, choose_threshold
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "profit_curve",
     "request_cut",
     "strategy_acts",
+    "strategy_values",
     "top_k",
 ]

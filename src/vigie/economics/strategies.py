@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from vigie.economics.capacity import top_k
-from vigie.economics.payoff import Array
+from vigie.economics.payoff import Array, PayoffValues
 
 NOBODY, EVERYBODY, RULE, HALF, VIGIE = "nobody", "everybody", "rule", "threshold_0.5", "vigie"
 
@@ -46,6 +48,17 @@ def strategy_acts(
     acts[HALF] = top_k(probability, 0.5, capacity, moments)
     acts[VIGIE] = np.asarray(act, dtype=bool)
     return acts
+
+
+def strategy_values(acts: Mapping[str, Array], payoff: PayoffValues, y: Array) -> dict[str, float]:
+    """What each strategy brought: realised money for one customer, by strategy.
+
+    Args:
+        acts: Who each acts on, booleans of shape (n,), n ≥ 1.
+        payoff: Cost matrix of the customers; those with an unknown sum are left out.
+        y: Outcomes, 0 or 1, shape (n,).
+    """
+    return {name: float(np.nanmean(payoff.realised(act, y))) for name, act in acts.items()}
 
 
 def rule_act(rule: Array, chance: Array, capacity: int | None, moments: Array | None) -> Array:
