@@ -157,9 +157,9 @@ def memory(pid: int) -> float:
     return total / 1024
 
 
-def wrk(server: Server, bodies: Path, connections: int, seconds: float) -> tuple[float, float, float, int]:
+def wrk(server: Server, bodies: Path, connections: int, seconds: int) -> tuple[float, float, float, int]:
     """Requests per second, median and 99th percentile in milliseconds, and errors."""
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s"]
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     command += ["-s", str(HERE / "bodies.lua"), server.url]
     run = subprocess.run(
         command, env={**ENVIRONMENT, "BODIES": str(bodies)}, capture_output=True, text=True, check=True
@@ -178,11 +178,12 @@ def check(server: Server, rows: list[dict[str, Any]], expected: list[float]) -> 
     return max(abs(a - b) for a, b in zip(answers, expected, strict=False))
 
 
-def measure(rounds: int, seconds: float) -> dict[str, Any]:
+def measure(rounds: int, seconds: int) -> dict[str, Any]:
     """Medians over the rounds, by server."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     from model import save
 
+    load = os.getloadavg()[0]
     found: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -197,7 +198,7 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
                     if difference > 1e-9:
                         raise SystemExit(f"{server.name} answers otherwise: by {difference}")
                     wrk(server, bodies, 8, 1)
-                    many, one = wrk(server, bodies, 8, seconds), wrk(server, bodies, 1, seconds / 2)
+                    many, one = wrk(server, bodies, 8, seconds), wrk(server, bodies, 1, (seconds + 1) // 2)
                     values = {
                         "requests_per_second": many[0], "p50_ms": many[1], "p99_ms": many[2],
                         "p50_ms_alone": one[1], "p99_ms_alone": one[2], "errors": many[3] + one[3],
@@ -209,7 +210,7 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
                 print(number, server.name, {k: float(f"{v:.4g}") for k, v in values.items()}, flush=True)
         journal = [path.stat().st_size for path in (folder / "predictions").glob("*.jsonl")]
     medians = {n: {k: statistics.median(one[k] for one in all_) for k in all_[0]} for n, all_ in found.items()}
-    return {"rounds": rounds, "seconds": seconds, "journal_mb": sum(journal) / 1e6, "servers": medians}
+    return {"rounds": rounds, "seconds": seconds, "load": load, "journal_mb": sum(journal) / 1e6, "servers": medians}
 
 
 def table(results: dict[str, Any]) -> str:
@@ -226,6 +227,11 @@ def table(results: dict[str, Any]) -> str:
         f" {v['memory_mb']:.0f} | {v['errors']:.0f} |"
         for name, v in servers.items()
     ]
+    lines += [
+        "",
+        f"Medians of {results['rounds']} rounds of {results['seconds']} s at 8 connections. The machine's load before the run"
+        f" was {results['load']:.1f} on {os.cpu_count()} cores: compare within the table; absolute numbers are right only near 0.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -233,7 +239,7 @@ def main() -> None:
     """See the top of the file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--serve", metavar="FOLDER", help=argparse.SUPPRESS)
     parser.add_argument("--floor", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
