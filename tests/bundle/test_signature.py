@@ -66,13 +66,16 @@ def test_the_room_loads_no_learning_library_and_is_quick():
         "heavy = {'lightgbm', 'sklearn', 'scipy', 'pandas', 'polars', 'pyarrow', 'mlflow', 'interpret', 'pickle'}\n"
         "print(spent, sorted(heavy & set(sys.modules)))\n"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in range(3)
-    ]
-    spent = min(float(run.stdout.split(" ", 1)[0]) for run in runs)
-    loaded = runs[0].stdout.split(" ", 1)[1].strip()
-    # NumPy itself imports pickle for its own arrays.
-    assert loaded in ("[]", "['pickle']")
+    spent = 1.0
+    # The fastest of several: other programs on the machine slow some of them down.
+    for _ in range(6):
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        taken, loaded = run.stdout.strip().split(" ", 1)
+        # NumPy itself imports pickle for its own arrays.
+        assert loaded in ("[]", "['pickle']")
+        spent = min(spent, float(taken))
+        if spent < 0.15:
+            break
     assert spent < 0.15
 
 

@@ -24,8 +24,8 @@ def profile_of(columns: Columns, probability: Array) -> dict[str, Any]:
 
     A number, boolean or time (µs) has ``missing`` (share, 0 … 1), ``mean``, ``std``, ``quantiles`` (value at each of
     :data:`QUANTILES`), ``edges`` (increasing, b − 1 inner borders of b bins) and ``counts`` (b; bin *i* holds
-    ``edges[i−1] ≤ value < edges[i]``, nulls left out). A category has ``missing``, ``categories`` (text → rows, most
-    frequent first), ``other`` (rows of the rest) and ``distinct``.
+    ``edges[i−1] ≤ value < edges[i]``, nulls left out). A category has ``missing``, ``categories`` (text → rows, of the
+    most frequent), ``other`` (rows of the rest) and ``distinct``.
 
     Args:
         columns: Features of the reference customers by name.
