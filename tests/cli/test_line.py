@@ -126,6 +126,27 @@ def test_models_lists_versions_and_their_alias(project: Path, trained: str) -> N
     assert re.search(r"1\s+champion", done.output)
 
 
+def test_a_bundle_is_copied_out_and_served_alone(project: Path, trained: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("models", "--project", str(project), "--export", str(tmp_path / "bundle"))
+        assert done.exit_code == 0, done.output
+    server = Background(tmp_path / "state")
+    alone = ["--bundle", str(tmp_path / "bundle"), "--journal", str(tmp_path / "journal")]
+    status, answer = ask(server.start(alone, server.free_port(0)), {"values": {"customers_country": "FR"}})
+    assert server.stop()
+
+    assert status == 200
+    assert answer["model"]["version"] == "0"  # type: ignore[index]
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine")
+    refused = subprocess.run(
+        [sys.executable, "-m", "vigie.cli", "models", "--project", str(project), "--export", str(tmp_path / "full")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert refused.returncode == 1
+    assert (tmp_path / "full" / "letter.txt").read_text() == "mine"
+
+
 def test_score_decides_over_the_whole_base_within_the_capacity_and_only_once(project: Path, trained: str) -> None:
     output = project / "scores.csv"
     first = run("score", "--project", str(project), "--as-of", NOW, "--output", str(output))

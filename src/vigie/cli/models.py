@@ -17,10 +17,16 @@ def models(
     promote: Annotated[
         int | None, typer.Option("--promote", help="Make this version the champion.", show_default=False)
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", help="Copy the bundle of the champion to this folder, for a slim image.", show_default=False
+        ),
+    ] = None,
     project: Folder = Path(),
     environment: Environment = None,
 ) -> None:
-    """List the versions of a score in the registry, or make one of them the champion."""
+    """List the versions of a score in the registry, make one of them the champion, or copy the champion out."""
     opened = open_project(project, environment)
     score = opened.score(name)
     with screen.stage("Read the registry"):
@@ -32,3 +38,8 @@ def models(
         for v in versions
     ]
     screen.table([("version", "right"), ("alias", "left"), ("bundle", "left"), ("registered", "left")], rows)
+    if export is not None:
+        from vigie.lifecycle.export import export_bundle
+
+        bundle_hash = export_bundle(opened, score.name, "champion", export)
+        screen.say(f"bundle {bundle_hash[:12]} in {export}")

@@ -153,7 +153,7 @@ class Proposal:
 
 _TAKEN = frozenset(
     {"campaign", "lead", "loan", "score", "events", "table", "days", "every", "at", "once", "moment", "weeks", "hours"}
-    | {"vigie", "vigie_demos", "tests", "test", "conftest", "setup", "recency", "export_bundle"}
+    | {"vigie", "vigie_demos", "tests", "test", "conftest", "setup", "recency"}
 )
 
 

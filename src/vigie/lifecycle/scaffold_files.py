@@ -21,7 +21,6 @@ TEMPLATES = {
     "tests/test_project.py": "test_project.py",
     "test.sh": "test.sh",
     "Dockerfile": "dockerfile",
-    "export_bundle.py": "export_bundle.py",
     ".gitlab-ci.yml": "gitlab-ci.yml",
     ".github/workflows/vigie.yml": "github.yml",
 }

@@ -134,7 +134,7 @@ def score_base(
         _write(base, output)
     counted = dict(base.group_by("segment").len().iter_rows())
     return ScoredBase(
-        model, as_of, table, len(base), int(act.sum()), float(base["expected_value"].sum()),
+        model, as_of, table, len(base), int(act.sum()), float(base["expected_value"].fill_nan(None).sum()),
         {name: counted.get(name, 0) for name in scorer_segments()}, output, repeated, decision.currency,
         str(base["customer"][int(base["gain"].fill_nan(None).arg_max() or 0)]),
     )  # fmt: skip
