@@ -36,6 +36,7 @@ def train(
     from vigie.lifecycle.ingest import ingest_sources
     from vigie.lifecycle.train import train_score
     from vigie.training import TrainOptions
+    from vigie.training.candidates import chosen_candidates
 
     opened = open_project(project, environment, as_of)
     score = opened.score(name)
@@ -44,6 +45,7 @@ def train(
         models=models, split=split, seed=seed, threads=int(opened.settings.train.get("threads", 2)),
         code_version=opened.code_version(),
     )  # fmt: skip
+    chosen_candidates(options.models, has_rule=score.rule is not None)  # a wrong name is told before any work is done
     if ingest:
         with screen.stage("Ingest") as progress:
             reports = ingest_sources(opened, list(score.sources), progress)
