@@ -8,8 +8,8 @@ from vigie.bundle import TreesModel, fit_encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
 
 ROUNDS = 300
-SINGLE_THREADED_ROWS = 20_000
-"""Below, waiting for each other costs threads more time than they save."""
+SINGLE_THREADED_ROWS = 100_000
+"""Below, threads save a second or two at best, and on a busy machine they lose more by waiting for each other."""
 LEAVES, LARGE_LEAVES, LARGE = 7, 31, 50_000
 """Leaves of a tree, and of one that learns from at least ``LARGE`` rows."""
 
