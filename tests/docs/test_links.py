@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -38,10 +36,9 @@ def _anchor(heading: str) -> str:
 
 
 def test_every_page_is_in_the_navigation_and_nothing_else_is() -> None:
-    # !!python/name and the like are not used: the file is plain YAML.
-    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
-    listed = sorted(re.findall(r"[\w/-]+\.md", str(navigation)))
-    written = sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"[\w/-]+\.md", navigation)
+    written = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
     generated = {"reference/results.md"}  # by `make results`, on machines that have the data
     assert set(listed) - generated == set(written) - generated
 
