@@ -41,7 +41,7 @@ check: $(VENV)/.dev  ## install, then lint, types, room contracts, locks and doc
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/.dev  ## rewrite the code in the house style
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
@@ -51,7 +51,7 @@ bench: $(VENV)/.dev  ## measure against peers and floors, one run each (minutes)
 	@$(BIN)/python benchmarks/serving/run.py
 
 docs: $(VENV)/.dev  ## build the documentation into site/
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 results: $(VENV)/.dev  ## train on every data set at hand and rewrite docs/reference/results.md
 	@$(BIN)/python benchmarks/results/run.py

@@ -127,7 +127,7 @@ def test_expressions_live_in_sets_and_dictionaries() -> None:
         (lambda: orders.count().named("Größe"), "lower-case letters"),
         (lambda: Table("My table", key="id"), "lower-case letters"),
         (lambda: Table("t", key=""), "name of a column"),
-        (lambda: customers["clv"] == None, "is_null()"),  # noqa: E711
+        (lambda: customers["clv"] == None, "is_null()"),
         (lambda: customers["clv"] > float("nan"), "is_null()"),
         (lambda: customers["clv"].bucket(2, 1), "increasing"),
         (lambda: customers["clv"].is_in([]), "at least one"),
@@ -150,7 +150,7 @@ def test_expressions_live_in_sets_and_dictionaries() -> None:
         (lambda: score(outcome=orders.count(days(30)) == 0), "looks back"),
         (lambda: score(outcome=moment.month() == 1), "depends on nothing"),
         (lambda: score(horizon=days(3)), "given twice"),
-        (lambda: score(outcome=customers["left"] == True, features=[customers["left"]]), "which is the outcome"),  # noqa: E712
+        (lambda: score(outcome=customers["left"] == True, features=[customers["left"]]), "which is the outcome"),
         (lambda: score(features=[orders["amount"].at_moment()]), "add moments=at(orders)"),
         (lambda: score(features=[Events("orders", "x", "y").count()]), "two different sources"),
         (lambda: score(decision=None), "Campaign(...)"),
@@ -195,7 +195,7 @@ def test_kinds_follow_from_the_columns() -> None:
 
 
 def test_a_whole_table_stands_for_its_usable_columns() -> None:
-    telco = Score("churn", outcome=customers["left"] == True, features=customers, decision=offer)  # noqa: E712
+    telco = Score("churn", outcome=customers["left"] == True, features=customers, decision=offer)
     bound = telco.bound(SCHEMA)
 
     assert [f.name for f in bound.bound_features] == ["customers_country", "customers_birth_date", "customers_clv"]
@@ -208,7 +208,7 @@ def test_a_whole_table_stands_for_its_usable_columns() -> None:
 def test_columns_can_be_left_out_of_a_table_and_named_beside_it() -> None:
     scored = Score(
         "churn",
-        outcome=customers["left"] == True,  # noqa: E712
+        outcome=customers["left"] == True,
         features=[customers["clv"].log1p(), customers["clv"], customers.all(but="country")],
         decision=offer,
     )
@@ -219,7 +219,7 @@ def test_columns_can_be_left_out_of_a_table_and_named_beside_it() -> None:
     with pytest.raises(DefinitionError, match="did you mean 'country'"):
         Score("c", outcome=customers["left"] == True, features=customers.all(but="contry"), decision=offer).bound(
             SCHEMA
-        )  # noqa: E712
+        )
 
 
 def test_free_text_is_not_a_feature() -> None:
