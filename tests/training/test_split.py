@@ -23,7 +23,7 @@ def monthly(months: int, customers: int, seed: int = 0) -> tuple[np.ndarray, np.
 
 @given(
     months=st.integers(3, 14),
-    customers=st.integers(60, 90),
+    customers=st.integers(200, 240),
     horizon_days=st.sampled_from([0, 1, 30, 45, 90]),
     share=st.sampled_from([None, 0.1, 0.3, 0.5]),
     seed=st.integers(0, 50),
