@@ -19,7 +19,7 @@ SCHEMA = {"t": {"a": Kind.NUMBER, "b": Kind.CATEGORY, "clv": Kind.NUMBER, "size"
 def score(features, **changes):
     money = changes.pop("money", TABLE["clv"])
     decision = Campaign(contact_cost=1, offer_cost=5, accepted=0.3, customer_value=money)
-    return Score("churn", outcome=TABLE["left"] == True, features=features, decision=decision, **changes).bound(SCHEMA)  # noqa: E712
+    return Score("churn", outcome=TABLE["left"] == True, features=features, decision=decision, **changes).bound(SCHEMA)
 
 
 def test_features_come_first_then_what_the_money_and_the_rule_need():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from vigie.definition import Events, Kind, Table, days, hours, moment
 from vigie.definition.aggregate import FUNCTIONS, Aggregate
+from vigie.definition.window import Window
 from vigie.features import reference
 from vigie.features.aggregates import AGGREGATE
 from vigie.features.history import ALWAYS, Block, IdList
@@ -36,7 +38,8 @@ VERSIONS = Table("versions", key="c", known_at="known")
 AMOUNTS = st.sampled_from(
     [0.1, 0.2, 0.3, -0.1, 19.99, 1e-17, 5e-324, 1e30, -1e30, 2.0**40, 1.5, 3.0, -0.0, float("inf")]
 )
-TIMES = st.integers(-3, 12).map(lambda k: k * 6 * HOUR) | st.integers(0, 3 * 24 * HOUR)
+# A coarse grid, so that events, what is known of them, and ends of windows fall on the same microsecond.
+TIMES = st.builds(lambda k, more: k * 6 * HOUR + more, st.integers(-2, 8), st.sampled_from([0, 0, 0, 0, 1, HOUR]))
 ROW = {
     "amount": st.none() | AMOUNTS | st.floats(allow_nan=False) | st.integers(-100, 100).map(float),
     "flag": st.none() | st.booleans(),
@@ -53,7 +56,7 @@ def records(ids, late: bool):
         TIMES,
         VALUES,
         ids,
-        st.sampled_from([0, 0, 0, 1, HOUR, 24 * HOUR, -HOUR]),
+        st.sampled_from([0, 0, 1, HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, -HOUR]),
         st.integers(0, 2),
     )
 
@@ -195,3 +198,36 @@ def test_no_events_and_no_rows(customers):
         rows = rows_of(customers, moments)
         for feature, values in zip(FEATURES, evaluate(FEATURES, blocks_of(base), rows), strict=True):
             assert values.to_list() == [reference.value(feature, base[0], 0) for _ in range(len(rows))]
+
+
+def test_every_meeting_of_time_knowledge_and_moment():
+    """All pairs of events on a grid of a few microseconds: what was known when, exhaustively."""
+    pairs = itertools.product(itertools.product(range(3), range(4)), repeat=2)
+    values = {"amount": 0.1, "flag": None, "channel": "web", "due": 1, "note": None}
+    base = [
+        {
+            "orders": [],
+            "late": [Record(t, values | {"amount": 0.1 + i}, str(i), t + lag, i) for i, (t, lag) in enumerate(pair)],
+            "profile": [],
+            "versions": [Record(t, values, "", None, i) for i, (t, _) in enumerate(pair)],
+        }
+        for pair in pairs
+    ]
+    late = Events("late", key="c", time="at", id="id", known_at="known")
+    small = Window(2)
+    features = [
+        late.count(),
+        late.count(small),
+        late["amount"].sum(small),
+        late["amount"].last(),
+        late["amount"].first(small),
+        late["amount"].sum(next=small),
+        late.where(late["amount"] > 1).count(),
+        VERSIONS["amount"],
+    ]
+    rows = rows_of(len(base), list(range(-1, 8)))
+    for feature, found in zip(features, evaluate(features, blocks_of(base), rows), strict=True):
+        expected = [
+            reference.value(feature, base[c], t) for c, t in zip(rows.codes, rows.moments.tolist(), strict=True)
+        ]
+        assert found.to_list() == expected, feature.name

@@ -50,7 +50,7 @@ CASES = [
     (b & e, [None, False, None, False]),
     (b | e, [True, None, None, True]),
     (~b, [False, True, None, False]),
-    (b == True, [True, False, None, True]),  # noqa: E712
+    (b == True, [True, False, None, True]),
     (c.is_in(["a", "é"]), [False, True, None, True]),
     (n.is_in([3, 0]), [True, True, False, None]),
     (n.is_in(["3"]), [False, False, False, None]),

@@ -199,9 +199,9 @@ SCORES = {
     "snapshots": score(),
     "snapshots of a population": score(population=ORDERS.count(days(3)) > 0, moments=every(hours(36))),
     "at events": score(moments=at(ORDERS), features=[*FEATURES, ORDERS["amount"].at_moment(), moment.weekday()]),
-    "at rows": score(moments=at(STATES), outcome=STATES["churned"] == True, features=FEATURES[:-2]),  # noqa: E712
-    "once": score(moments=once(), outcome=PROFILE["left"] == True, horizon=days(1)),  # noqa: E712
-    "once, before": score(moments=once("1970-01-03"), outcome=PROFILE["left"] == True, horizon=days(1)),  # noqa: E712
+    "at rows": score(moments=at(STATES), outcome=STATES["churned"] == True, features=FEATURES[:-2]),
+    "once": score(moments=once(), outcome=PROFILE["left"] == True, horizon=days(1)),
+    "once, before": score(moments=once("1970-01-03"), outcome=PROFILE["left"] == True, horizon=days(1)),
 }
 
 

@@ -35,7 +35,7 @@ def trained() -> TrainingResult:
     schema = {"clients": {name: values.kind for name, values in columns.items()} | {"left": Kind.BOOLEAN}}
     score = Score(
         "churn",
-        outcome=clients["left"] == True,  # noqa: E712 - an expression
+        outcome=clients["left"] == True,
         features=[clients["visits", "plan", "active", "since"]],
         decision=Campaign(contact_cost=1, offer_cost=10, accepted=0.3, customer_value=clients["worth"]),
         description="Which clients will leave?",

@@ -60,7 +60,7 @@ def churn() -> Score:
     customers = Table("customers", key="id")
     return Score(
         "churn",
-        outcome=customers["left"] == True,  # noqa: E712
+        outcome=customers["left"] == True,
         features=[customers["age", "country", "newsletter", "since"], moment.month()],
         decision=Campaign(contact_cost=1, offer_cost=10, accepted=0.3, customer_value=customers["worth"]),
         description="Which customers will leave?",

@@ -55,7 +55,7 @@ def once_set() -> MadeSet:
         clients = Table("clients", key="id")
         score = Score(
             "churn",
-            outcome=clients["left"] == True,  # noqa: E712 - an expression
+            outcome=clients["left"] == True,
             features=[clients["age", "visits", "plan", "active", "since"]],
             decision=Campaign(
                 contact_cost=1, offer_cost=10, accepted=0.3, customer_value=clients["worth"], capacity=capacity
