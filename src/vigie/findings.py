@@ -29,7 +29,7 @@ class Finding:
 
     Attributes:
         code: Stable identifier, e.g. ``"VGL001"``; documented in ``docs/reference/findings.md``.
-        severity: ``ERROR`` blocks what comes next unless the user accepts the code.
+        severity: an ``ERROR`` stops what would follow by itself, such as becoming champion, until a person decides.
         title: A few words, the same for every finding of this code.
         where: The source, column, feature or model concerned.
         explanation: What was seen, with the numbers.

@@ -120,6 +120,24 @@ def test_the_same_inputs_and_seed_give_the_same_bundle(project: Path, trained: s
     assert {json.loads(path.read_text())["bundle"] for path in summaries} == first
 
 
+def test_a_leak_is_registered_but_does_not_become_champion(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    rows = ["id,age,account_closed,left"]
+    for number in range(600):
+        left = chance.random() < 0.3
+        rows.append(f"p{number},{chance.randint(18, 80)},{'yes' if left else 'no'},{'yes' if left else 'no'}")
+    (tmp_path / "people.csv").write_text("\n".join(rows) + "\n")
+    assert run("init", str(tmp_path / "people.csv"), "-d", str(tmp_path), "--target", "left", "--yes").exit_code == 0
+    done = run("train", "--project", str(tmp_path), "--model", "logistic_regression")
+    said = " ".join(done.output.split())
+
+    assert done.exit_code == 0, done.output
+    assert "not champion: VGL001" in said
+    assert "--promote 1" in said
+    assert run("models", "--project", str(tmp_path)).output.count("champion") == 0
+    assert "champion" in run("models", "--project", str(tmp_path), "--promote", "1").output
+
+
 def test_models_lists_versions_and_their_alias(project: Path, trained: str) -> None:
     done = run("models", "--project", str(project))
 

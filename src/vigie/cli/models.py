@@ -38,6 +38,9 @@ def models(
         for v in versions
     ]
     screen.table([("version", "right"), ("alias", "left"), ("bundle", "left"), ("registered", "left")], rows)
+    screen.say(
+        f"[dim]runs and plots: mlflow ui --backend-store-uri {opened.registry.tracking_uri} --port 5000[/]", wrap=False
+    )
     if export is not None:
         from vigie.lifecycle.export import export_bundle
 

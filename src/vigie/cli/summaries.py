@@ -72,9 +72,17 @@ def trained(done: Trained) -> None:
             )
     console.print()
     findings(result.findings, at_most=6)
-    if done.version is not None:
+    if done.version is not None and not done.blockers:
         say(f"registered as [bold]{escape(done.version.name)} version {done.version.version}[/], the champion")
-    say(f"report  {escape(str(done.report))}")
+    elif done.version is not None:
+        number = done.version.version
+        say(
+            f"registered as {escape(done.version.name)} version {number}, [bold red]not champion[/]: {', '.join(done.blockers)}"
+        )
+        say(
+            f"[dim]→ mend it and train again; or, if you are sure: vigie models {done.version.name} --promote {number}[/]"
+        )
+    say(f"report  {escape(str(done.report))}", wrap=False)
 
 
 def scored(done: ScoredBase) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.clock import iso
 from vigie.definition import Score
+from vigie.findings import Severity
 from vigie.lifecycle.project import Project
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Trained:
     Attributes:
         result: What was found out.
         version: In the registry; ``None`` where it was not to be registered.
+        blockers: Codes of the findings of severity error, for which the version did not become champion by itself.
         report: The HTML page.
         summary: The main figures as JSON.
         bundle: Folder of the bundle.
@@ -35,6 +37,7 @@ class Trained:
 
     result: TrainingResult
     version: ModelVersion | None
+    blockers: tuple[str, ...]
     report: Path
     summary: Path
     bundle: Path
@@ -45,11 +48,13 @@ def train_score(
 ) -> Trained:
     """Build the training set, try the candidates, write report and bundle, and register the winner as champion.
 
+    A finding of severity error, such as a leak, keeps the version from becoming champion; a person may still promote it.
+
     Args:
         project: Where everything is; its clock says what was known.
         score: What to train.
         options: Choices of the training.
-        register: Whether the winner goes to the registry and becomes champion. Without, its bundle is only written.
+        register: Whether the winner goes to the registry. Without, its bundle is only written.
         progress: Told what is being done and the share done.
 
     Raises:
@@ -90,12 +95,14 @@ def train_score(
     report = write_report(result, folder / "report.html", generated_at=started, bundle_hash=bundle_hash)
     summary = folder / "summary.json"
     summary.write_text(json.dumps(summary_of(result, bundle_hash), indent=2) + "\n", "utf-8")
+    blockers = tuple(sorted({found.code for found in result.findings if found.severity is Severity.ERROR}))
     version = None
     if register:
         tell(progress, "registry", 0.97)
         files = {"report.html": report, "summary.json": summary}
-        version = project.registry.log(training_run(result, files=files, started=started))
-    return Trained(result, version, report, summary, bundle)
+        run = training_run(result, files=files, started=started)
+        version = project.registry.log(run, alias=None if blockers else "champion")
+    return Trained(result, version, blockers, report, summary, bundle)
 
 
 def summary_of(result: TrainingResult, bundle_hash: str) -> dict[str, Any]:
