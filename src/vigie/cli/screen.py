@@ -60,12 +60,17 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], *, 
 
 
 def findings(found: Sequence[Finding], *, at_most: int = 12) -> None:
-    """Findings, the worst first; beyond *at_most* only their number."""
+    """Findings, the worst first; beyond *at_most* only their number. A remedy of several in a row is said once."""
     ordered = sorted(found, key=lambda f: -f.severity)
+    told = ""
     for finding in ordered[:at_most]:
         colour, word = _MARKS[finding.severity]
+        if told and told != finding.remedy:
+            say(f"  [dim]→ {escape(told)}[/]")
         say(f"[{colour}]{word} {finding.code}[/] {escape(finding.where)}: {escape(finding.explanation)}")
-        say(f"  [dim]→ {escape(finding.remedy)}[/]")
+        told = finding.remedy
+    if told:
+        say(f"  [dim]→ {escape(told)}[/]")
     if len(ordered) > at_most:
         say(f"[dim]… and {len(ordered) - at_most} more[/]")
 
