@@ -148,7 +148,7 @@ def bits(value):
     return struct.pack("<d", value) if isinstance(value, float) else value
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(BASE, MOMENTS)
 def test_kernel_equals_reference(base, moments):
     rows = rows_of(len(base), moments)
@@ -161,7 +161,7 @@ def test_kernel_equals_reference(base, moments):
         assert [bits(v) for v in values.to_list()] == [bits(v) for v in expected], feature.name
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(BASE, MOMENTS, st.randoms(use_true_random=False))
 def test_neither_order_nor_neighbours_nor_the_past_matter(base, moments, shuffle: random.Random):
     """Any order of arrival in the arrays, any other customers, and anything before the longest window."""

@@ -27,7 +27,7 @@ def defined(values):
     try:
         return float(exact)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
 
 
 @given(COLUMNS, st.data())
@@ -47,6 +47,13 @@ def test_what_lies_before_a_window_changes_nothing(before):
     data = np.array([*before, *window, 5.0])
     found = ExactSums(data).of(np.array([len(before)]), np.array([len(before) + len(window)]))
     assert found[0] == math.fsum(window)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_sum_beyond_the_largest_double_is_infinite(sign):
+    data = sign * np.array([1e308, 1e308, 1e308])
+    assert ExactSums(data).of(np.array([0]), np.array([3])).tolist() == [sign * math.inf]
+    assert exact_sum(data.tolist()) == defined(data.tolist()) == sign * math.inf
 
 
 def test_sums_larger_than_the_prefix_holds():
