@@ -265,10 +265,10 @@ def _partitions(
     progress: Progress | None,
 ) -> Partitions:
     reading = None if progress is None else (lambda share: progress("read", share / 2))
-    return Partitions(_needs(score, schema), lake, versions, as_of, memory, customers, reading)
+    return Partitions(needs_of(score, schema), lake, versions, as_of, memory, customers, reading)
 
 
-def _needs(score: Score, schema: Schema) -> dict[str, Need]:
+def needs_of(score: Score, schema: Schema) -> dict[str, Need]:
     """What is read of every source."""
     rule = [score.rule] if score.rule is not None else []
     population = [score.population] if score.population is not None else []
