@@ -54,9 +54,9 @@ def test_every_map_keeps_the_order_and_stays_between_0_and_1(seed: int, n: int) 
         assert (np.diff(mapped) >= -1e-12).all() and (mapped > 0).all() and (mapped < 1).all()
 
 
-def test_a_ranking_that_is_upside_down_becomes_the_share_of_positives() -> None:
+def test_a_ranking_that_is_upside_down_becomes_all_but_the_share_of_positives() -> None:
     p, y = drawn(5_000)
-    assert fit_sigmoid(1 - p, y).a == 0.0
+    assert np.ptp(fit_sigmoid(1 - p, y).apply(1 - p)) < 0.03
     assert fit_sigmoid(1 - p, y).apply(p)[0] == pytest.approx(y.mean(), abs=0.001)
 
 
@@ -66,3 +66,22 @@ def test_a_rule_of_true_and_false_gets_its_two_rates() -> None:
     y = (rng.random(8_000) < np.where(says == 1, 0.6, 0.1)).astype(np.int8)
     chosen = choose_calibration(says, y)
     assert chosen.apply(np.array([0.0, 1.0])) == pytest.approx([0.1, 0.6], abs=0.03)
+
+
+def test_a_moving_share_of_positives_does_not_hide_the_ranking() -> None:
+    """Simpson's paradox: each fold ranks well, but scores lag behind the share of positives of their fold."""
+    chance = np.random.default_rng(3)
+    scores, labels, folds = [], [], []
+    for fold, (level, truth) in enumerate([(-1.0, -3.0), (-2.0, -2.0), (-3.0, -1.0)]):
+        merit = chance.normal(size=2_000)
+        labels.append(chance.random(2_000) < 1 / (1 + np.exp(-(merit + truth))))
+        scores.append(1 / (1 + np.exp(-(0.5 * merit + level))))
+        folds.append(np.full(2_000, fold))
+    p, y, groups = np.concatenate(scores), np.concatenate(labels).astype(np.int8), np.concatenate(folds)
+
+    pooled, within = fit_sigmoid(p, y), fit_sigmoid(p, y, groups)
+
+    assert np.ptp(pooled.apply(p)) < 0.02
+    assert np.ptp(within.apply(p)) > 0.2
+    assert np.all(np.diff(within.apply(np.sort(p))) > 0)
+    np.testing.assert_allclose(within.apply(p).mean(), y.mean(), atol=0.02)

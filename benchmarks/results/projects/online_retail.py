@@ -4,7 +4,7 @@ Invoice lines of thirteen months; negative quantities are cancellations. A snaps
 tried on the last one whose outcome is known.
 """
 
-from vigie import Campaign, Events, Feature, Score, days, every, moment
+from vigie import Campaign, Events, Feature, Score, days, every
 
 lines = Events("lines", key="CustomerID", time="InvoiceDate")
 bought = lines.where(lines["Quantity"] > 0).named("bought")
@@ -29,7 +29,6 @@ churn = Score(
         (spent.sum(days(30)) / spent.sum(days(180))).named("recent_share_of_spend"),
         returned.count(days(180)),
         bought["Country"].last(),
-        moment.month(),
     ],
     rule=bought.days_since_last() > 60,
     decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=120, currency="GBP"),

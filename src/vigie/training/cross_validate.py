@@ -68,8 +68,9 @@ def cross_validate(
         options: For the fits.
         progress: Called after each fold.
     """
-    raw = np.full(len(rows), np.nan)
-    for fold in folds:
+    raw, number = np.full(len(rows), np.nan), np.zeros(len(rows), np.int64)
+    for i, fold in enumerate(folds):
+        number[fold.valid] = i
         fitted = candidate.fit(rows.take(fold.train), options)
         raw[fold.valid] = fitted.probability(rows.take(fold.valid))
         if progress is not None:
@@ -78,13 +79,15 @@ def cross_validate(
     metrics, money, loss = [], np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for fold in folds:
         others = np.setdiff1d(seen, fold.valid, assume_unique=True)
-        calibration, threshold = decide(raw[others], rows.labels[others], payoff.take(others), options.seed)
+        calibration, threshold = decide(
+            raw[others], rows.labels[others], payoff.take(others), options.seed, number[others]
+        )
         p, y, sums = calibration.apply(raw[fold.valid]), rows.labels[fold.valid], payoff.take(fold.valid)
         act = capacity.act(sums.gain(p), threshold.min_gain, fold.valid)
         money[fold.valid] = realised(sums, act, y)
         loss[fold.valid] = row_log_loss(y, p)
         metrics.append(measure(y, p, act, money[fold.valid]))
-    calibration, threshold = decide(raw[seen], rows.labels[seen], payoff.take(seen), options.seed)
+    calibration, threshold = decide(raw[seen], rows.labels[seen], payoff.take(seen), options.seed, number[seen])
     probability = calibration.apply(raw[seen])
     return CrossValidation(
         metrics=tuple(metrics),
@@ -99,7 +102,9 @@ def cross_validate(
     )
 
 
-def decide(raw: np.ndarray, y: np.ndarray, payoff: PayoffValues, seed: int) -> tuple[Calibration, Threshold]:
-    """Calibration of out-of-fold scores, then the threshold on the calibrated probabilities."""
-    calibration = choose_calibration(raw, y)
+def decide(
+    raw: np.ndarray, y: np.ndarray, payoff: PayoffValues, seed: int, groups: np.ndarray
+) -> tuple[Calibration, Threshold]:
+    """Calibration of out-of-fold scores, *groups* saying from which fold, then the threshold on what comes of it."""
+    calibration = choose_calibration(raw, y, groups=groups)
     return calibration, choose_threshold(calibration.apply(raw), payoff, y, seed=seed)

@@ -89,7 +89,7 @@ CODES: dict[str, Code] = {
     "VGE002": Code(
         "The decision is the same for everybody",
         Severity.WARNING,
-        "check the cost matrix: with these sums no score can change what is done",
+        "check the cost matrix, and give the model better features: so far nothing tells customers apart by enough to change what is done",
     ),
 }
 """By code. ``docs/reference/findings.md`` says more on each."""
