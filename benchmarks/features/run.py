@@ -1,7 +1,7 @@
 """Training sets on 5 M events: Vigie against DuckDB, Polars and pandas. One command: ``python benchmarks/features/run.py``.
 
 It makes the data, an environment with the peers (DuckDB is no dependency of Vigie), runs every method in a process of its
-own, alternating, compares all values, and writes ``benchmarks/out/features/results.{json,md}``.
+own, alternating, compares all values, and writes ``results.md`` and ``results.json`` beside this file.
 
     a  2 cut-offs a customer, at labels          b  24 monthly snapshots a customer
     c  as b, and 1 % of the customers have half of the events
@@ -107,8 +107,8 @@ def main() -> None:
                 paths = OUT / f"{case}-vigie.parquet", OUT / f"{case}-{method}.parquet"
                 best[method]["differences"] = differences(*paths, OUT / f"{labels}.parquet")
     page = markdown(results, options.rounds)
-    (OUT / "results.md").write_text(page, "utf-8")
-    (OUT / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    (HERE / "results.md").write_text(page, "utf-8")
+    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     print(page)
 
 

@@ -156,6 +156,19 @@ class Block:
         )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Histories:
+    """The histories of some customers.
+
+    Attributes:
+        customers: Their keys, an object array of ``str``, sorted; codes in the blocks are positions in it.
+        blocks: A block for every source, by name.
+    """
+
+    customers: Array
+    blocks: Mapping[str, Block]
+
+
 def _first_of_each(codes: Array, known_at: Array | None, ids: Ids, arrival: Array | None) -> Array | None:
     """Positions of the events that are not repetitions of one known earlier; ``None`` where all are."""
     ordered = np.sort(ids.hashes)

@@ -15,10 +15,9 @@ import numpy as np
 from vigie.definition.moments import At, Every, Moments, Once
 from vigie.definition.source import Events, Table
 from vigie.features import rowwise
-from vigie.features.history import Block
+from vigie.features.history import Block, Histories
 from vigie.features.kernel import known_rows
 from vigie.features.moments import schedule
-from vigie.features.partitions import Histories
 from vigie.features.values import Array
 from vigie.features.windows import Rows
 

@@ -20,9 +20,11 @@ from vigie.definition.score import Score
 from vigie.definition.source import Column, Events, Table
 from vigie.errors import FeatureError, did_you_mean
 from vigie.features import rowwise
+from vigie.features.history import Histories
 from vigie.features.kernel import evaluate, leaf_values
-from vigie.features.partitions import Histories, Need, Partitions, SourceLake
+from vigie.features.partitions import Partitions
 from vigie.features.population import scoring_rows, training_rows
+from vigie.features.reading import Need, SourceLake
 from vigie.features.rowset import Gathering, RowSet
 from vigie.features.rowwise import leaf_name, leaves_of
 from vigie.features.values import Array, Columns
