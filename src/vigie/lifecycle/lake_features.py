@@ -13,8 +13,9 @@ import numpy as np
 from vigie.clock import stopwatch
 from vigie.definition import Schema, Score
 from vigie.errors import VigieError
+from vigie.features.history import Histories
 from vigie.features.kernel import evaluate
-from vigie.features.partitions import Histories, Partitions
+from vigie.features.partitions import Partitions
 from vigie.features.rowwise import leaves
 from vigie.features.training_set import needs_of
 from vigie.features.values import Columns
