@@ -182,6 +182,32 @@ def test_score_decides_over_the_whole_base_within_the_capacity_and_only_once(pro
     assert len(table) == len(scores)
 
 
+def test_a_loan_of_unknown_amount_is_not_decided(tmp_path: Path) -> None:
+    chance = random.Random(2)
+    rows = ["id,income,amount,late"]
+    for number in range(400):
+        income = chance.randint(10, 90)
+        amount = "" if number % 10 == 0 else str(chance.randint(1, 30) * 100)
+        rows.append(f"p{number},{income},{amount},{'yes' if chance.random() < 8 / income else 'no'}")
+    (tmp_path / "loans.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "loans.py").write_text(
+        "from vigie import Loan, Score, Table\n"
+        "loans = Table('loans', key='id')\n"
+        "late = Score('late', outcome=loans['late'] == 'yes', features=loans['income'],\n"
+        "             decision=Loan(amount=loans['amount'], interest=0.2))\n"
+    )
+    (tmp_path / "vigie.toml").write_text("[project]\nfiles = ['loans.py']\n[sources.loans]\npath = 'loans.csv'\n")
+    assert run("train", "--project", str(tmp_path), "--model", "logistic_regression").exit_code == 0
+    done = run("score", "--project", str(tmp_path), "--output", str(tmp_path / "scores.parquet"))
+    scores = pl.read_parquet(tmp_path / "scores.parquet")
+    unknown = scores.filter(pl.col("customer").str.slice(1).cast(pl.Int64) % 10 == 0)
+
+    assert "40 have no decision" in done.output
+    assert unknown["decision"].null_count() == len(unknown) == 40
+    assert scores["decision"].null_count() == 40
+    assert {"refuse", "grant"} == set(scores["decision"].drop_nulls())
+
+
 @pytest.fixture(scope="module")
 def url(project: Path, trained: str) -> Iterator[str]:
     """A live API of the project."""

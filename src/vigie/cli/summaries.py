@@ -93,6 +93,8 @@ def scored(done: ScoredBase) -> None:
         f"{decision.act} [bold]{done.acted:,}[/] of them; expected value of all decisions "
         f"[bold]{money(done.expected_value, done.currency, sign=True)}[/]"
     )
+    if done.undecided:
+        say(f"[yellow]{done.undecided:,} have no decision[/]: a sum of the cost matrix is not known for them")
     table(
         [("segment", "left"), ("customers", "right")], [[name, f"{count:,}"] for name, count in done.segments.items()]
     )

@@ -37,6 +37,7 @@ class ScoredBase:
         repeated: Whether the very same run was there already, so that nothing was added.
         currency: ISO 4217 code.
         example: Key of the customer with the highest expected gain.
+        undecided: Customers whose cost matrix is not known; their decision is null.
     """
 
     model: ModelInUse
@@ -50,6 +51,7 @@ class ScoredBase:
     repeated: bool
     currency: str
     example: str
+    undecided: int
 
 
 def score_base(
@@ -118,9 +120,12 @@ def score_base(
     base = pl.concat(parts)
     act = model.bundle.decision.choose(base["gain"].to_numpy(), base["moment"].to_numpy())
     decision = model.bundle.decision
+    undecided = base["gain"].is_nan()
     base = base.with_columns(
-        decision=pl.when(pl.Series(act)).then(pl.lit(decision.act)).otherwise(pl.lit(decision.leave)),
-        expected_value=pl.when(pl.Series(act)).then("value_if_acted").otherwise("value_if_left"),
+        # Where a sum of the cost matrix is not known nothing can be decided: null, rather than the default action.
+        decision=pl.when(undecided).then(None).when(pl.Series(act)).then(pl.lit(decision.act)).otherwise(pl.lit(decision.leave)),
+        expected_value=pl.when(undecided).then(None).when(pl.Series(act)).then("value_if_acted").otherwise("value_if_left"),
+        gain=pl.col("gain").fill_nan(None),
         moment=pl.from_epoch("moment", time_unit="us").dt.replace_time_zone("UTC"),
         model_version=pl.lit(model.version),
         bundle=pl.lit(model.bundle.hash),
@@ -134,9 +139,10 @@ def score_base(
         _write(base, output)
     counted = dict(base.group_by("segment").len().iter_rows())
     return ScoredBase(
-        model, as_of, table, len(base), int(act.sum()), float(base["expected_value"].fill_nan(None).sum()),
+        model, as_of, table, len(base), int(act.sum()), float(base["expected_value"].sum()),
         {name: counted.get(name, 0) for name in scorer_segments()}, output, repeated, decision.currency,
-        str(base["customer"][int(base["gain"].fill_nan(None).arg_max() or 0)]),
+        str(base["customer"][int(base["gain"].arg_max() or 0)]),
+        int(undecided.sum()),
     )  # fmt: skip
 
 
