@@ -206,7 +206,7 @@ def quiet_dependencies() -> None:
     """Keep dependencies from what nobody asked them to do. They read these variables when loaded, so call it before.
 
     MLflow sends nothing home. OpenMP's threads (LightGBM, scikit-learn) sleep while they wait for each other instead of
-    spinning: on a machine that has other work too, spinning made a fit 5 to 18 times slower.
+    spinning, which slows a fit down where the machine has other work too (docs/decisions/0009).
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "true"
