@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,21 @@ def page() -> str:
     from vigie.cli.program import program
 
     group: Any = typer.main.get_command(program)
-    names = list(group.commands)
-    listing = "".join(f"| [`vigie {n}`](#vigie-{n}) | {_first(group.commands[n].help)} |\n" for n in names)
+    commands = dict(_flat(group))
+    listing = "".join(
+        f"| [`vigie {n}`](#vigie-{n.replace(' ', '-')}) | {_first(command.help)} |\n" for n, command in commands.items()
+    )
     head = INTRODUCTION + "| command | |\n|---|---|\n" + listing
-    return head + "".join("\n" + section(name, group.commands[name]) for name in names)
+    return head + "".join("\n" + section(name, command) for name, command in commands.items())
+
+
+def _flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; those of a group stand where the group does."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _flat(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def section(name: str, command: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LOCKS = {
     "base.txt": [],
-    "demo.txt": ["--extra", "all"],
+    "demo.txt": ["--extra", "demo", "--extra", "postgres"],
     "dev.txt": ["--extra", "all", "--group", "test", "--group", "check", "--group", "docs"],
 }
 OPTIONS = ["--universal", "--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url"]

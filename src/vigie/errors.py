@@ -114,6 +114,12 @@ class JournalError(VigieError):
     retryable = True
 
 
+class StoreError(VigieError):
+    """An online store cannot be reached, read or written now."""
+
+    retryable = True
+
+
 class MissingExtraError(VigieError, ImportError):
     """An optional part is not installed.
 

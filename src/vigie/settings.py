@@ -54,6 +54,23 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "port": "port to listen on; default 8000",
         "workers": "processes that answer; default 1",
     },
+    "online": {
+        "url": "store of online histories: sqlite:///FILE, redis://…, postgresql://… or memory: (this process alone); a "
+        "secret as env:NAME or file:PATH; default: online.db in the state folder",
+        "namespace": "prefix of everything in a store that projects share; default vigie",
+        "keep": "how far back as_of can lie, beyond the longest window; e.g. 36h; default 7d",
+    },
+    "events": {
+        "flush_seconds": "longest time that a received event waits before it goes to the lake; default 10",
+        "flush_rows": "received events that go to the lake at once, at the latest; default 100000",
+        "max_rows": "events in one request at most; default 10000",
+    },
+    "stream": {
+        "url": "broker: kafka://HOST:PORT, redis://HOST:PORT or nats://HOST:PORT; a secret as env:NAME or file:PATH",
+        "topics": "table of source → topic, stream or subject; default: each source under its own name",
+        "group": "consumer group, shared by the processes that divide the work; default vigie",
+        "batch": "messages taken at once at most; default 500",
+    },
     "registry": {
         "url": "MLflow tracking URI; default: SQLite in the state folder",
     },
@@ -77,6 +94,9 @@ class Settings:
         contracts: Folder of the contract files.
         sources: For each source its keys, secrets not yet resolved.
         serve: Keys of ``[serve]``.
+        online: Keys of ``[online]``.
+        events: Keys of ``[events]``.
+        stream: Keys of ``[stream]``.
         registry: Keys of ``[registry]``.
         train: Keys of ``[train]``.
     """
@@ -88,6 +108,9 @@ class Settings:
     contracts: Path
     sources: Mapping[str, Mapping[str, Any]]
     serve: Mapping[str, Any]
+    online: Mapping[str, Any]
+    events: Mapping[str, Any]
+    stream: Mapping[str, Any]
     registry: Mapping[str, Any]
     train: Mapping[str, Any]
 
@@ -147,6 +170,9 @@ def read(path: Path, environment: str | None = None) -> Settings:
         contracts=root / project.get("contracts", "contracts"),
         sources=merged.get("sources", {}),
         serve=merged.get("serve", {}),
+        online=merged.get("online", {}),
+        events=merged.get("events", {}),
+        stream=merged.get("stream", {}),
         registry=merged.get("registry", {}),
         train=merged.get("train", {}),
     )

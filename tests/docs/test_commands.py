@@ -59,6 +59,9 @@ def _check(line: str, commands: dict[str, Any], place: str) -> None:
         return
     assert words[0] in commands, f"{place}: vigie {words[0]}"
     command = commands[words[0]]
+    while hasattr(command, "commands") and len(words) > 1 and not words[1].startswith("-"):
+        assert words[1] in command.commands, f"{place}: vigie {' '.join(words[:2])}"
+        command, words = command.commands[words[1]], words[1:]
     known = {flag for p in command.params for flag in (*p.opts, *p.secondary_opts)} | {"--help"}
     for word in words[1:]:
         if word.startswith("-") and not re.match(r"-\d", word):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vigie._version import __version__
-from vigie.cli import check, demo, ingest, init, models, score, serve, train
+from vigie.cli import check, demo, features, ingest, init, models, score, serve, train
 from vigie.settings import quiet_dependencies
 
 program = typer.Typer(
@@ -43,5 +43,8 @@ program.command("check", rich_help_panel="Build")(check.check)
 program.command("ingest", rich_help_panel="Build")(ingest.ingest)
 program.command("train", rich_help_panel="Build")(train.train)
 program.command("models", rich_help_panel="Build")(models.models)
+program.add_typer(
+    features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"
+)
 program.command("serve", rich_help_panel="Use")(serve.serve)
 program.command("score", rich_help_panel="Use")(score.score)

@@ -36,6 +36,19 @@ class Window:
     def __str__(self) -> str:
         return self.label
 
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """The window that :attr:`label` spells: ``7d``, ``36h``, ``90m``, ``30s``.
+
+        Raises:
+            DefinitionError: *text* is not a length of time.
+        """
+        for unit, size in _UNITS:
+            number = text.strip().removesuffix(unit)
+            if text.strip().endswith(unit) and number.isascii() and number.isdigit() and int(number) > 0:
+                return cls(int(number) * size)
+        raise DefinitionError(f"{text!r} is not a length of time", remedy="write 7d, 36h, 90m or 30s")
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:
