@@ -107,7 +107,7 @@ def build_training_set(
     with _partitions(score, lake, schema, versions, as_of, memory, None, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            return _training_rows(score, histories, partitions.earliest, as_of)
+            return labelled_rows(score, histories, partitions.earliest, as_of)
 
         gathering = Gathering(partitions.count)
         for part in _each(partitions, one, progress):
@@ -161,8 +161,7 @@ def build_feature_set(
     with _partitions(score, lake, schema, versions, as_of, memory, customers, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            rows = scoring_rows(score.moments, score.sources, histories, as_of=as_of)
-            return _featured(score, histories, _in_population(score, histories, rows))
+            return scored_rows(score, histories, as_of)
 
         for part in _each(partitions, one, progress):
             if len(part):
@@ -173,7 +172,15 @@ def build_feature_set(
 # -- one partition ---------------------------------------------------------------------------------------------------
 
 
-def _training_rows(score: Score, histories: Histories, earliest: int | None, as_of: int) -> RowSet:
+def labelled_rows(score: Score, histories: Histories, earliest: int | None, as_of: int) -> RowSet:
+    """The rows of a training set that belong to the customers of *histories*, with features and labels.
+
+    Args:
+        score: Bound.
+        histories: Of some customers, all sources of the score.
+        earliest: First moment of the histories of all customers, µs; ``None``: there is none.
+        as_of: Moment whose knowledge this is, µs.
+    """
     rows = training_rows(score.moments, score.sources, histories, earliest=earliest, as_of=as_of)
     rows = _in_population(score, histories, rows)
     horizon = score.horizon.microseconds if score.horizon else 0
@@ -188,6 +195,12 @@ def _training_rows(score: Score, histories: Histories, earliest: int | None, as_
     found = _featured(score, histories, rows)
     found.labels, found.immature, found.unknown = outcome.astype(np.int8), immature, unknown
     return found
+
+
+def scored_rows(score: Score, histories: Histories, as_of: int) -> RowSet:
+    """The customers of *histories* that are in the population at *as_of*, with features; arguments as above."""
+    rows = scoring_rows(score.moments, score.sources, histories, as_of=as_of)
+    return _featured(score, histories, _in_population(score, histories, rows))
 
 
 def _in_population(score: Score, histories: Histories, rows: Rows) -> Rows:
