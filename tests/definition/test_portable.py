@@ -12,6 +12,7 @@ from vigie import Events, Table, days, moment
 from vigie.definition.aggregate import FUNCTIONS, Aggregate, EventColumn
 from vigie.definition.expression import Feature, Literal
 from vigie.definition.portable import from_data, to_data
+from vigie.definition.related import Related
 from vigie.errors import DefinitionError
 
 customers = Table("customers", key="id", known_at="seen")
@@ -44,7 +45,8 @@ features: st.SearchStrategy[Feature] = st.recursive(
     lambda inner: st.one_of(
         st.tuples(inner, inner).map(lambda p: p[0] / p[1]), st.tuples(inner, constants).map(lambda p: p[0] >= p[1]),
         inner.map(lambda f: f.log1p()), inner.map(lambda f: f.bucket(1, 2.5)), inner.map(lambda f: f.is_null()),
-        inner.map(lambda f: f.age()), inner.map(lambda f: f.named("given").described("  words ").owned_by("team")),
+        inner.map(lambda f: f.age()), inner.map(lambda f: f.of(customers)["city"]),
+        st.tuples(inner, aggregates()).map(lambda p: Related(*p)), inner.map(lambda f: f.named("given").described("  words ").owned_by("team")),
         st.tuples(inner, st.lists(constants, min_size=1, max_size=3)).map(lambda p: p[0].is_in(p[1]))),
     max_leaves=4,
 )  # fmt: skip
@@ -66,7 +68,7 @@ def test_fingerprints_are_equal_exactly_when_meanings_are(one: Feature, other: F
 
 
 @pytest.mark.parametrize("data", [{}, {"node": "exec"}, {"node": "operation", "operation": "__import__", "level": "any",
-                         "operands": [], "parameters": []}, {"node": "aggregate"}, {"node": "column", "source": {}}])  # fmt: skip
+                         "operands": [], "parameters": []}, {"node": "related", "key": {"node": "moment"}, "inner": {"node": "moment"}}, {"node": "aggregate"}, {"node": "column", "source": {}}])  # fmt: skip
 def test_other_data_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(DefinitionError, match="not a stored expression"):
         from_data(data)

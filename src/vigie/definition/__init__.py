@@ -5,6 +5,7 @@ from vigie.definition.decision import Campaign, Decision, Lead, Loan, Payoff
 from vigie.definition.expression import Expression, Feature, Moment
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Every, Once, at, every, once
+from vigie.definition.related import Related, own_sources, related_sources
 from vigie.definition.score import Score
 from vigie.definition.source import Events, Table
 from vigie.definition.window import Window, Windows, days, hours, weeks
@@ -26,6 +27,7 @@ __all__ = [
     "Loan",
     "Once",
     "Payoff",
+    "Related",
     "Schema",
     "Score",
     "Table",
@@ -37,5 +39,7 @@ __all__ = [
     "hours",
     "moment",
     "once",
+    "own_sources",
+    "related_sources",
     "weeks",
 ]

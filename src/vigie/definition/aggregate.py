@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from vigie.definition import naming
 from vigie.definition.expression import Constant, Expression, Feature, Literal, column_kind, constant
@@ -304,6 +304,18 @@ class EventValue(Expression):
     ) -> Feature | FeatureGroup:
         """Share, 0 … 1, of the events with a value whose value is *category*; null where none has a value."""
         return aggregate(self.events, "share", self, window, next, (constant(category),))  # type: ignore[no-any-return]
+
+    def of(self, source: object) -> NoReturn:  # noqa: ARG002 - whatever it is
+        """Refused: a relation begins at one value of a customer.
+
+        Raises:
+            DefinitionError: Always; it says what to write.
+        """
+        raise DefinitionError(
+            f"'{self.slug()}' has a value for each event, so it names many that a customer belongs to",
+            where=self.slug(),
+            remedy="choose one first: .last().of(...), .mode(days(90)).of(...), or .at_moment().of(...)",
+        )
 
     def at_moment(self) -> Feature:
         """The value carried by the very event that the moment is taken at; only with ``moments=at(these events)``."""

@@ -20,12 +20,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 from vigie.clock import iso, parse_moment
 from vigie.definition import naming
 from vigie.definition.kind import Kind, Schema
 from vigie.errors import DefinitionError, did_you_mean
+
+if TYPE_CHECKING:
+    from vigie.definition.aggregate import EventValue
+    from vigie.definition.related import RelatedEvents, RelatedTable, RelatedValue
+    from vigie.definition.source import Events, Table
 
 Constant = bool | int | float | str
 
@@ -318,6 +323,25 @@ class Feature(Expression):
 
     def _replace(self, **changes: str) -> Self:
         return replace(self, **changes)
+
+    @overload
+    def of(self, source: Table) -> RelatedTable: ...
+    @overload
+    def of(self, source: Events) -> RelatedEvents: ...
+    @overload
+    def of(self, source: EventValue) -> RelatedValue: ...
+    def of(self, source: Table | Events | EventValue) -> RelatedTable | RelatedEvents | RelatedValue:
+        """What *source* says of the entity that this feature names: ``leads["company_id"].of(companies)["sector"]``.
+
+        Args:
+            source: A table or events of the entities, or a value of their events. Its key is compared with this value.
+
+        Raises:
+            DefinitionError: It is none of these.
+        """
+        from vigie.definition.related import relation  # made of features, so it cannot be imported above
+
+        return relation(self, source)
 
     def age(self) -> Self:
         """Years of 365.25 days from this date to the moment of scoring; negative for a date in the future."""

@@ -12,6 +12,7 @@ from typing import Any
 from vigie.definition.aggregate import FUNCTIONS, Aggregate, AtMoment, EventColumn, EventOperation, EventValue
 from vigie.definition.expression import OPERATIONS, Expression, Feature, Literal, Moment
 from vigie.definition.operation import FeatureOperation, Operation
+from vigie.definition.related import Related
 from vigie.definition.source import Column, Events, Table
 from vigie.definition.window import Window
 from vigie.errors import DefinitionError
@@ -52,6 +53,8 @@ def _node(expression: Expression) -> dict[str, Any]:
                 "future": expression.future,
                 "parameters": list(expression.parameters),
             }
+        case Related():
+            return {"node": "related", "key": to_data(expression.key), "inner": to_data(expression.inner)}
         case Operation():
             return {
                 "node": "operation",
@@ -148,6 +151,13 @@ def _aggregate(data: dict[str, Any]) -> Expression:
     return Aggregate(events, data["function"], value, window, bool(data["future"]), tuple(data["parameters"]))
 
 
+def _related(data: dict[str, Any]) -> Expression:
+    key, inner = from_data(data["key"]), from_data(data["inner"])
+    assert isinstance(key, Feature)
+    assert isinstance(inner, Column | Aggregate)
+    return Related(key, inner)
+
+
 def _operation(data: dict[str, Any]) -> Expression:
     assert data["operation"] in OPERATIONS
     kind = EventOperation if data["level"] == "event" else FeatureOperation
@@ -161,5 +171,6 @@ _BUILD: dict[str, Callable[[dict[str, Any]], Expression]] = {
     "event_column": _event_column,
     "at_moment": _at_moment,
     "aggregate": _aggregate,
+    "related": _related,
     "operation": _operation,
 }

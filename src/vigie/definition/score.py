@@ -12,6 +12,7 @@ from vigie.definition.decision import Decision
 from vigie.definition.expression import Expression, Feature
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Every, Moments, Once
+from vigie.definition.related import Related, own_sources, related_sources
 from vigie.definition.source import AllColumns, Column, Events, Table, sources_of
 from vigie.definition.window import Window
 from vigie.errors import DefinitionError
@@ -99,6 +100,14 @@ class Score:
                         where=where,
                         remedy="next= is for the outcome only; look back with a window",
                     )
+        related = [node for node in self.outcome.walk() if isinstance(node, Related)]
+        if related:
+            raise DefinitionError(
+                f"the outcome is of another than the customer: '{related[0].name}'",
+                where=where,
+                remedy="predict what the customer does: all who belong to one entity would share its outcome, and the "
+                "model would be tried on answers it had seen",
+            )
         labels = self.outcome_columns
         for role, expressions in self._inputs():
             for expression in expressions:
@@ -195,6 +204,20 @@ class Score:
             if found.setdefault(source.name, source) != source:
                 raise DefinitionError(f"two different sources are called '{source.name}'", where=f"score '{self.name}'")
         return found
+
+    @property
+    def own_sources(self) -> dict[str, Table | Events]:
+        """The sources that are read by the customer's key, by name: they say who there is, and since when."""
+        own = own_sources([self.outcome, *(e for _, expressions in self._inputs() for e in expressions)])
+        own |= {f.source.name: f.source for f in self.features if isinstance(f, AllColumns)}
+        if isinstance(self.moments, At):
+            own[self.moments.source.name] = self.moments.source
+        return {name: source for name, source in self.sources.items() if name in own}
+
+    @property
+    def related_sources(self) -> dict[str, Table | Events]:
+        """The sources that are read by the key of what a customer belongs to, by name; may overlap with the own."""
+        return related_sources(e for _, expressions in self._inputs() for e in expressions)
 
     @property
     def has_time(self) -> bool:
