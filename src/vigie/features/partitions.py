@@ -19,12 +19,10 @@ import numpy as np
 import polars as pl
 
 from vigie.definition.kind import Kind
-from vigie.features.decoding import arrival_of, int64, values_of
-from vigie.features.history import ALWAYS, Block, Histories
-from vigie.features.keys import customers_of, is_whole
-from vigie.features.lake_ids import LakeIds
+from vigie.features.history import Histories
+from vigie.features.keys import is_whole
+from vigie.features.loading import histories_of
 from vigie.features.reading import Need, Reading, SourceLake, reading_of
-from vigie.features.values import Array
 
 _BYTES = {Kind.NUMBER: 8, Kind.TIME: 8, Kind.BOOLEAN: 1, Kind.CATEGORY: 4, Kind.TEXT: 64}
 _BATCH = 250_000
@@ -180,12 +178,7 @@ class Partitions:
     def load(self, i: int) -> Histories:
         """The histories of partition *i*, 0 … ``count`` − 1. Each can be loaded once."""
         frames = {name: self._take(name, i) for name in self.needs}
-        customers, codes = customers_of([frame["_key"] for frame in frames.values()])
-        blocks = {
-            name: self._block(self.needs[name], frame, len(customers), codes[j])
-            for j, (name, frame) in enumerate(frames.items())
-        }
-        return Histories(customers, blocks)
+        return histories_of(self.needs, frames)
 
     def _take(self, name: str, i: int) -> pl.DataFrame:
         frames, self._parts[name][i] = self._parts[name][i], []
@@ -194,19 +187,6 @@ class Partitions:
                 frames.append(pl.read_parquet(path))
                 path.unlink()
         return pl.concat(frames, how="vertical_relaxed")
-
-    def _block(self, need: Need, frame: pl.DataFrame, customers: int, codes: Array) -> Block:
-        columns = {name: values_of(frame[f"c{i}"], kind) for i, (name, kind) in enumerate(need.columns.items())}
-        times = int64(frame["_time"]) if "_time" in frame.columns else np.full(frame.height, ALWAYS, dtype=np.int64)
-        return Block.build(
-            customers,
-            codes,
-            times,
-            columns,
-            known_at=int64(frame["_known"]) if "_known" in frame.columns else None,
-            ids=LakeIds(frame["_id"]) if "_id" in frame.columns else None,
-            arrival=arrival_of(frame) if "_row" in frame.columns else None,
-        )
 
 
 def _sequence(path: Path) -> int:
