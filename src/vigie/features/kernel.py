@@ -2,36 +2,49 @@
 
 Training sets, batch scoring and an online store all call :func:`evaluate`; they differ in the blocks they bring.
 Which events count is decided here and in :mod:`~vigie.features.windows`; how they are aggregated, in
-:mod:`~vigie.features.aggregates`; operations on the results, in :mod:`~vigie.features.rowwise`.
+:mod:`~vigie.features.aggregates`; operations on the results, in :mod:`~vigie.features.rowwise`; whose history is looked
+at where a feature is of what a customer belongs to, in :mod:`~vigie.features.entities`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from vigie.definition.aggregate import Aggregate, AtMoment
 from vigie.definition.expression import Feature, Moment
 from vigie.definition.kind import Kind
+from vigie.definition.related import Related
 from vigie.definition.source import Column, Events
 from vigie.errors import FeatureError, did_you_mean
 from vigie.features import rowwise
 from vigie.features.aggregates import AGGREGATE, Scope
+from vigie.features.entities import EntityRows, Relations, found_in, named_keys, stages_of
 from vigie.features.expanded import chunks, positions
-from vigie.features.history import Block
+from vigie.features.history import Block, Histories
 from vigie.features.rowwise import leaf_name, leaves_of
 from vigie.features.values import Array, Values, picked
 from vigie.features.windows import Rows, Windows
 
+NONE: Mapping[str, Histories] = MappingProxyType({})
+"""Relations of features that have none."""
 
-def evaluate(features: Sequence[Feature], blocks: Mapping[str, Block], rows: Rows) -> list[Values]:
+
+def evaluate(
+    features: Sequence[Feature], blocks: Mapping[str, Block], rows: Rows, relations: Relations = NONE
+) -> list[Values]:
     """Values of *features* for customers at moments.
 
     Args:
         features: What to compute.
-        blocks: The history of every source that the features read, by source name; all with the same customers.
+        blocks: The history of every source that the features read by the customer's own key
+            (:func:`~vigie.definition.related.own_sources`), by source name; all with the same customers.
         rows: Customers at moments, in order of (customer, moment).
+        relations: Of every source that is read by another key (:func:`~vigie.definition.related.related_sources`), by
+            source name, the histories of its entities: all of them; or, where they are got by key, a function that is
+            asked for the entities named, stage by stage (:data:`~vigie.features.entities.Fetch`).
 
     Returns:
         For each feature, one value a row.
@@ -40,18 +53,31 @@ def evaluate(features: Sequence[Feature], blocks: Mapping[str, Block], rows: Row
         FeatureError: A source is not among *blocks*, or has not the column.
     """
     leaves = {leaf.fingerprint: leaf for feature in features for leaf in leaves_of(feature)}
-    found = leaf_values(leaves.values(), blocks, rows)
+    found = leaf_values(leaves.values(), blocks, rows, relations)
     return [
         rowwise.evaluate(feature, {leaf_name(leaf): found[leaf.fingerprint] for leaf in leaves_of(feature)}, len(rows))
         for feature in features
     ]
 
 
-def leaf_values(leaves: Iterable[Feature], blocks: Mapping[str, Block], rows: Rows) -> dict[str, Values]:
-    """Values of leaf features, by fingerprint; arguments as in :func:`evaluate`."""
+def leaf_values(
+    leaves: Iterable[Feature], blocks: Mapping[str, Block], rows: Rows, relations: Relations = NONE
+) -> dict[str, Values]:
+    """Values of leaf features, by fingerprint; arguments as in :func:`evaluate`. Those of keys may be among them."""
+    chosen = list(leaves)
+    stages = stages_of(chosen)
+    keys = {related.key.fingerprint: related.key for stage in stages for related in stage}
+    chosen += [leaf for key in keys.values() for leaf in leaves_of(key)]
+    found = _own_values({leaf.fingerprint: leaf for leaf in chosen if not isinstance(leaf, Related)}, blocks, rows)
+    for stage in stages:
+        found |= _related_values(stage, found, rows, relations)
+    return found
+
+
+def _own_values(leaves: Mapping[str, Feature], blocks: Mapping[str, Block], rows: Rows) -> dict[str, Values]:
     found: dict[str, Values] = {}
     of_events: dict[Events, list[Aggregate]] = {}
-    for leaf in leaves:
+    for leaf in leaves.values():
         match leaf:
             case Aggregate():
                 of_events.setdefault(leaf.events, []).append(leaf)
@@ -67,6 +93,31 @@ def leaf_values(leaves: Iterable[Feature], blocks: Mapping[str, Block], rows: Ro
         block = _filtered(events, _block(blocks, events.name))
         found |= _aggregated(aggregates, block, rows)
     return found
+
+
+def _related_values(
+    stage: Sequence[Related], found: Mapping[str, Values], rows: Rows, relations: Relations
+) -> dict[str, Values]:
+    """Values of related features whose keys' leaves are *found*."""
+    by_key: dict[tuple[str, str], list[Related]] = {}
+    keys: dict[str, Values] = {}
+    wanted: dict[str, dict[str, None]] = {}
+    for related in stage:
+        key, source = related.key, related.source.name
+        if key.fingerprint not in keys:
+            known = {leaf_name(leaf): found[leaf.fingerprint] for leaf in leaves_of(key)}
+            keys[key.fingerprint] = rowwise.evaluate(key, known, len(rows))
+        by_key.setdefault((key.fingerprint, source), []).append(related)
+    for fingerprint, source in by_key:
+        wanted.setdefault(source, {}).update(dict.fromkeys(named_keys(keys[fingerprint])))
+    histories = found_in(relations, {source: list(names) for source, names in wanted.items()})
+    values: dict[str, Values] = {}
+    for (fingerprint, source), of_entity in by_key.items():
+        entities = EntityRows.of(keys[fingerprint], rows.moments, histories[source], source)
+        inner = {related.inner.fingerprint: related.inner for related in of_entity}
+        computed = _own_values(inner, {source: entities.block}, entities.rows)
+        values |= {r.fingerprint: entities.put_back(computed[r.inner.fingerprint]) for r in of_entity}
+    return values
 
 
 def known_rows(block: Block, rows: Rows, *, versioned: bool) -> Array:

@@ -22,6 +22,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from vigie.definition import related
 from vigie.definition.aggregate import Aggregate, AtMoment, EventColumn, EventValue
 from vigie.definition.expression import Expression, Literal, Moment
 from vigie.definition.operation import Operation
@@ -54,7 +55,13 @@ History = Mapping[str, Sequence[Record]]
 """Records of one customer by source, in the order in which they lie in the lake."""
 
 
-def value(feature: Expression, history: History, t: int, event: Record | None = None) -> Any:
+Entities = Mapping[str, Mapping[str, Sequence[Record]]]
+"""Records of what customers belong to: by source, then by the entity's key."""
+
+
+def value(
+    feature: Expression, history: History, t: int, event: Record | None = None, relations: Entities | None = None
+) -> Any:
     """Value of *feature* for the customer at moment *t*: ``float``, ``bool``, ``str``, ``int`` µs or ``None``.
 
     Args:
@@ -62,6 +69,7 @@ def value(feature: Expression, history: History, t: int, event: Record | None = 
         history: All that is known of the customer.
         t: The moment, µs.
         event: The event that the moment is taken at, for ``at_moment()``.
+        relations: All that is known of what customers belong to, for ``of(...)``.
     """
     match feature:
         case Literal():
@@ -75,8 +83,16 @@ def value(feature: Expression, history: History, t: int, event: Record | None = 
             return of_event(feature.value, event)
         case Aggregate():
             return _aggregate(feature, history, t)
+        case related.Related():
+            entity = value(feature.key, history, t, event, relations)
+            if entity is None:
+                return None
+            assert relations is not None
+            source = feature.source.name
+            return value(feature.inner, {source: relations[source].get(entity, ())}, t)
         case Operation():
-            return _operation(feature, [value(operand, history, t, event) for operand in feature.operands])
+            operands = [value(operand, history, t, event, relations) for operand in feature.operands]
+            return _operation(feature, operands)
     raise AssertionError(type(feature))
 
 

@@ -17,6 +17,7 @@ from vigie.definition.aggregate import Aggregate, AtMoment, EventColumn
 from vigie.definition.expression import Constant, Expression, Feature, Literal, Moment
 from vigie.definition.kind import Kind
 from vigie.definition.operation import Operation
+from vigie.definition.related import Related
 from vigie.definition.source import Column
 from vigie.errors import FeatureError, did_you_mean
 from vigie.features.values import NULL_TIME, Array, Values
@@ -34,8 +35,11 @@ def leaf_name(leaf: Expression) -> str:
 
 
 def leaves_of(expression: Expression) -> Iterator[Feature]:
-    """The leaf features under feature-level operations, in reading order, repeated where they are used twice."""
-    if isinstance(expression, Column | Aggregate | AtMoment | Moment):
+    """The leaf features under feature-level operations, in reading order, repeated where they are used twice.
+
+    A related feature is a leaf: its key has leaves of its own, and its inner feature is of another customer.
+    """
+    if isinstance(expression, Column | Aggregate | AtMoment | Moment | Related):
         yield expression
     elif isinstance(expression, Operation):
         for operand in expression.operands:
@@ -43,7 +47,7 @@ def leaves_of(expression: Expression) -> Iterator[Feature]:
 
 
 def leaves(expressions: Iterable[Expression]) -> dict[str, Feature]:
-    """The distinct leaf features (columns, aggregates, values at the moment, the moment) by name, in reading order.
+    """The distinct leaf features (columns, aggregates, related, values at the moment, the moment) by name, in reading order.
 
     Raises:
         FeatureError: Two leaves that differ in meaning have one name.
