@@ -42,6 +42,7 @@ def test_one_by_values_is_the_scorers_answer_and_on_record(
     assert event.values == parsed and event.probability == expected.probability and event.gain == expected.gain
     assert (event.score, event.model, event.bundle) == ("churn", "3", served.bundle.hash)
     assert (event.source, event.arm, event.assignment_probability, event.threshold) == ("api", "champion", 1.0, 0.0)
+    assert not event.looked_up
     assert event.latency_us > 0 and event.caller == "testclient" and uuid.UUID(event.id).version == 7
 
 

@@ -29,6 +29,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         threshold: Lowest gain at which the model acts, same unit; ``None`` where no finite gain is asked for.
         arm: Which of several models or policies decided.
         assignment_probability: Probability with which the customer came into that arm, above 0 up to 1.
+        looked_up: Whether the values were computed from the customer's history; ``False``: they were sent by the caller.
         latency_us: Microseconds from the whole request received to the answer ready.
         source: How it was asked for.
         caller: Who asked: an address or the name of a key.
@@ -51,6 +52,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     arm: str = "champion"
     assignment_probability: float = 1.0
+    looked_up: bool = False
     latency_us: int = 0
     source: Literal["api", "batch"] = "api"
     caller: str = ""

@@ -204,6 +204,7 @@ class Scoring:
                 expected_value=_finite(answer.expected_value),
                 segment=answer.segment_name,
                 threshold=self._threshold,
+                looked_up=row.values is None,
                 latency_us=spent,
                 caller=asked.caller,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ def make_bundle(
     split: Split,
     options: TrainOptions,
     rows: Rows,
+    importance: Sequence[tuple[str, float, float]] = (),
 ) -> Bundle:
     """The bundle, with golden predictions.
 
@@ -61,6 +63,7 @@ def make_bundle(
         split: Which rows learned.
         options: Of the run.
         rows: Of the whole training set.
+        importance: Of each feature: name, mean drop in test AUC when it is shuffled, standard deviation of the drop.
 
     Raises:
         TrainingError: The bundle's model does not give the training pipeline's probabilities.
@@ -85,7 +88,11 @@ def make_bundle(
             {name: values.take(validated) for name, values in training_set.features.items()}, cv.probability
         ),
         lineage=lineage(training_set, result, split, options),
-        metrics={"test": result.test.to_data(), "cross_validation": result.cv_mean.to_data()},
+        metrics={
+            "test": result.test.to_data(),
+            "cross_validation": result.cv_mean.to_data(),
+            "importance": {name: {"drop": drop, "spread": spread} for name, drop, spread in importance},
+        },
     )
     return with_golden(bundle, columns)
 

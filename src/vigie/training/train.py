@@ -116,7 +116,7 @@ def train(
         best.fitted, test_rows, seed=options.seed, rule=score.rule.name if score.rule is not None else "rule"
     )
     tell("writing the bundle", 0.97)
-    bundle = make_bundle(training_set, best.fitted, best.cv, champion, task.split, options, task.rows)
+    bundle = make_bundle(training_set, best.fitted, best.cv, champion, task.split, options, task.rows, importance)
     result = TrainingResult(
         training_set=training_set,
         split=task.split.description,
