@@ -5,7 +5,7 @@ from vigie.definition.decision import Campaign, Decision, Lead, Loan, Payoff
 from vigie.definition.expression import Expression, Feature, Moment
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Every, Once, at, every, once
-from vigie.definition.related import Related, own_sources, related_sources
+from vigie.definition.related import Related, own_columns, own_sources, related_columns, related_sources
 from vigie.definition.score import Score
 from vigie.definition.source import Events, Table
 from vigie.definition.window import Window, Windows, days, hours, weeks
@@ -39,7 +39,9 @@ __all__ = [
     "hours",
     "moment",
     "once",
+    "own_columns",
     "own_sources",
+    "related_columns",
     "related_sources",
     "weeks",
 ]

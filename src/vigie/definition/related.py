@@ -308,6 +308,32 @@ def related_sources(expressions: Iterable[Expression]) -> dict[str, Table | Even
     )
 
 
+def own_columns(expressions: Iterable[Expression]) -> dict[str, tuple[str, ...]]:
+    """The columns that are read of each source by the customer's own key, key and times apart; in reading order."""
+    return _columns(node for expression in expressions for node in _own_nodes(expression))
+
+
+def related_columns(expressions: Iterable[Expression]) -> dict[str, tuple[str, ...]]:
+    """The columns that are read of each source by the key of what a customer belongs to, as :func:`own_columns`."""
+    return _columns(
+        node
+        for e in expressions
+        for related in e.walk()
+        if isinstance(related, Related)
+        for node in related.inner.walk()
+    )
+
+
+def _columns(nodes: Iterable[Expression]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for node in nodes:
+        if isinstance(node, Column | EventColumn):
+            found.setdefault(node.source.name, {})[node.column] = None
+        elif isinstance(node, Aggregate):
+            found.setdefault(node.events.name, {})
+    return {source: tuple(columns) for source, columns in found.items()}
+
+
 def _own_nodes(expression: Expression) -> Iterator[Expression]:
     """The columns, values of events and aggregates that are the customer's own."""
     if isinstance(expression, Related):

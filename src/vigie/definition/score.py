@@ -174,7 +174,7 @@ class Score:
             raise DefinitionError("horizon= is given twice", where=where, remedy="next= in the outcome says it already")
         at_moment = [n for _, es in self._inputs() for e in es for n in e.walk() if isinstance(n, AtMoment)]
         for node in at_moment:
-            if not (isinstance(self.moments, At) and self.moments.source == node.value.events.unfiltered):
+            if not (isinstance(self.moments, At) and self.moments.source.unfiltered == node.value.events.unfiltered):
                 raise DefinitionError(
                     f"'{node.name}' is the value of the event at the moment, and moments are not at those events",
                     where=where,
@@ -199,7 +199,10 @@ class Score:
         """Every source that is read, by name."""
         found = sources_of([self.outcome, *(e for _, expressions in self._inputs() for e in expressions)])
         tables = [f.source for f in self.features if isinstance(f, AllColumns)]
-        more: list[Table | Events] = [*tables, *([self.moments.source] if isinstance(self.moments, At) else [])]
+        more: list[Table | Events] = [
+            *tables,
+            *([self.moments.source.unfiltered] if isinstance(self.moments, At) else []),
+        ]
         for source in more:
             if found.setdefault(source.name, source) != source:
                 raise DefinitionError(f"two different sources are called '{source.name}'", where=f"score '{self.name}'")
@@ -211,7 +214,7 @@ class Score:
         own = own_sources([self.outcome, *(e for _, expressions in self._inputs() for e in expressions)])
         own |= {f.source.name: f.source for f in self.features if isinstance(f, AllColumns)}
         if isinstance(self.moments, At):
-            own[self.moments.source.name] = self.moments.source
+            own[self.moments.source.name] = self.moments.source.unfiltered
         return {name: source for name, source in self.sources.items() if name in own}
 
     @property

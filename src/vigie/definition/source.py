@@ -56,6 +56,11 @@ class Table(_Identified):
         _column(self.key, f"key of table '{self.name}'")
         _column(self.known_at, f"known_at of table '{self.name}'", optional=True)
 
+    @property
+    def unfiltered(self) -> Table:
+        """The table itself; rows of tables are not filtered."""
+        return self
+
     def meaning(self) -> list[Any]:
         """Plain data equal for tables that mean the same."""
         return ["table", self.name, self.key, self.known_at]

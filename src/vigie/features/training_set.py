@@ -6,25 +6,26 @@ after it. Rows are in order of (customer, moment) and the same to the last bit h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from vigie.definition.aggregate import Aggregate, EventColumn
 from vigie.definition.expression import Expression, Feature
-from vigie.definition.kind import Kind, Schema
+from vigie.definition.kind import Schema
 from vigie.definition.moments import At
+from vigie.definition.related import own_columns, related_columns
 from vigie.definition.score import Score
-from vigie.definition.source import Column, Events, Table
-from vigie.errors import FeatureError, did_you_mean
+from vigie.definition.source import Column, Events
 from vigie.features import rowwise
+from vigie.features.entities import Relations
 from vigie.features.history import Histories
-from vigie.features.kernel import evaluate, leaf_values
+from vigie.features.kernel import NONE, evaluate, leaf_values
 from vigie.features.partitions import Partitions
 from vigie.features.population import scoring_rows, training_rows
 from vigie.features.reading import Need, SourceLake
+from vigie.features.relations import load_relations, memory_left, needs_in
 from vigie.features.rowset import Gathering, RowSet
 from vigie.features.rowwise import leaf_name, leaves_of
 from vigie.features.values import Array, Columns
@@ -104,10 +105,12 @@ def build_training_set(
         FeatureError: The lake has not a source or column that is needed.
     """
     versions = _versions(score, lake)
-    with _partitions(score, lake, schema, versions, as_of, memory, None, progress) as partitions:
+    relations = relations_of(score, lake, schema, versions, as_of=as_of)
+    left = memory_left(memory, relations)
+    with _partitions(score, lake, schema, versions, as_of, left, None, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            return labelled_rows(score, histories, partitions.earliest, as_of)
+            return labelled_rows(score, histories, partitions.earliest, as_of, relations)
 
         gathering = Gathering(partitions.count)
         for part in _each(partitions, one, progress):
@@ -158,10 +161,12 @@ def build_feature_set(
         FeatureError: The lake has not a source or column that is needed.
     """
     versions = _versions(score, lake)
-    with _partitions(score, lake, schema, versions, as_of, memory, customers, progress) as partitions:
+    relations = relations_of(score, lake, schema, versions, as_of=as_of)
+    left = memory_left(memory, relations)
+    with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            return scored_rows(score, histories, as_of)
+            return scored_rows(score, histories, as_of, relations)
 
         for part in _each(partitions, one, progress):
             if len(part):
@@ -172,17 +177,20 @@ def build_feature_set(
 # -- one partition ---------------------------------------------------------------------------------------------------
 
 
-def labelled_rows(score: Score, histories: Histories, earliest: int | None, as_of: int) -> RowSet:
+def labelled_rows(
+    score: Score, histories: Histories, earliest: int | None, as_of: int, relations: Relations = NONE
+) -> RowSet:
     """The rows of a training set that belong to the customers of *histories*, with features and labels.
 
     Args:
         score: Bound.
-        histories: Of some customers, all sources of the score.
+        histories: Of some customers, all sources that are read by the customer's key.
         earliest: First moment of the histories of all customers, µs; ``None``: there is none.
         as_of: Moment whose knowledge this is, µs.
+        relations: What customers belong to, as :func:`vigie.features.kernel.evaluate` takes it.
     """
-    rows = training_rows(score.moments, score.sources, histories, earliest=earliest, as_of=as_of)
-    rows = _in_population(score, histories, rows)
+    rows = training_rows(score.moments, score.own_sources, histories, earliest=earliest, as_of=as_of)
+    rows = _in_population(score, histories, rows, relations)
     horizon = score.horizon.microseconds if score.horizon else 0
     mature = rows.moments <= as_of - horizon
     immature = int(np.count_nonzero(~mature))
@@ -192,21 +200,21 @@ def labelled_rows(score: Score, histories: Histories, earliest: int | None, as_o
     unknown = int(np.count_nonzero(~known))
     if unknown:
         rows, outcome = rows.take(known), outcome[known]
-    found = _featured(score, histories, rows)
+    found = _featured(score, histories, rows, relations)
     found.labels, found.immature, found.unknown = outcome.astype(np.int8), immature, unknown
     return found
 
 
-def scored_rows(score: Score, histories: Histories, as_of: int) -> RowSet:
+def scored_rows(score: Score, histories: Histories, as_of: int, relations: Relations = NONE) -> RowSet:
     """The customers of *histories* that are in the population at *as_of*, with features; arguments as above."""
-    rows = scoring_rows(score.moments, score.sources, histories, as_of=as_of)
-    return _featured(score, histories, _in_population(score, histories, rows))
+    rows = scoring_rows(score.moments, score.own_sources, histories, as_of=as_of)
+    return _featured(score, histories, _in_population(score, histories, rows, relations), relations)
 
 
-def _in_population(score: Score, histories: Histories, rows: Rows) -> Rows:
+def _in_population(score: Score, histories: Histories, rows: Rows, relations: Relations) -> Rows:
     if score.population is None:
         return rows
-    inside = evaluate([score.population], histories.blocks, rows)[0].data == 1
+    inside = evaluate([score.population], histories.blocks, rows, relations)[0].data == 1
     return rows.take(inside)
 
 
@@ -227,9 +235,9 @@ def _outcome(score: Score, histories: Histories, rows: Rows, as_of: int) -> Arra
     return rowwise.evaluate(score.outcome, by_name, len(rows)).data
 
 
-def _featured(score: Score, histories: Histories, rows: Rows) -> RowSet:
+def _featured(score: Score, histories: Histories, rows: Rows, relations: Relations) -> RowSet:
     features, extras = score.bound_features, _extras(score)
-    values = evaluate([*features, *extras.values()], histories.blocks, rows)
+    values = evaluate([*features, *extras.values()], histories.blocks, rows, relations)
     return RowSet(
         customers=histories.customers,
         codes=rows.codes,
@@ -284,25 +292,31 @@ def _partitions(
 
 
 def needs_of(score: Score, schema: Schema) -> dict[str, Need]:
-    """What is read of every source."""
+    """What is read of every source by the customer's key.
+
+    Raises:
+        FeatureError: A source has not a column.
+    """
+    columns = own_columns(_everything(score))
+    if isinstance(score.moments, At) and isinstance(score.moments.source, Events) and score.moments.source.condition:
+        for name, more in own_columns([score.moments.source.condition]).items():
+            columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *more)))
+    return needs_in(score.own_sources, columns, schema)
+
+
+def related_needs_of(score: Score, schema: Schema) -> dict[str, Need]:
+    """What is read of every source by the key of what a customer belongs to; as :func:`needs_of`."""
+    return needs_in(score.related_sources, related_columns(_everything(score)), schema)
+
+
+def _everything(score: Score) -> list[Expression]:
     rule = [score.rule] if score.rule is not None else []
     population = [score.population] if score.population is not None else []
-    everything = [*score.bound_features, *rule, *population, score.outcome, *score.decision.payoff().expressions()]
-    columns: dict[str, dict[str, Kind]] = {name: {} for name in score.sources}
-    for source, column in _columns(everything):
-        kinds = schema.get(source.name, {})
-        if column not in kinds:
-            raise FeatureError(
-                f"'{source.name}' has no column '{column}'", where=source.name, remedy=did_you_mean(column, kinds)
-            )
-        columns[source.name][column] = kinds[column]
-    return {name: Need(source, columns[name]) for name, source in score.sources.items()}
+    return [*score.bound_features, *rule, *population, score.outcome, *score.decision.payoff().expressions()]
 
 
-def _columns(expressions: Iterable[Expression]) -> Iterator[tuple[Table | Events, str]]:
-    for expression in expressions:
-        for node in expression.walk():
-            if isinstance(node, Column | EventColumn):
-                yield node.source, node.column
-            elif isinstance(node, Aggregate) and node.events.condition is not None:
-                yield from _columns([node.events.condition])
+def relations_of(
+    score: Score, lake: SourceLake, schema: Schema, versions: Mapping[str, int], *, as_of: int
+) -> dict[str, Histories]:
+    """The histories of what the customers of *score* belong to, whole, by source name."""
+    return load_relations(related_needs_of(score, schema), lake, versions, as_of=as_of)
