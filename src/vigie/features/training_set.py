@@ -298,8 +298,9 @@ def needs_of(score: Score, schema: Schema) -> dict[str, Need]:
         FeatureError: A source has not a column.
     """
     columns = own_columns(_everything(score))
-    if isinstance(score.moments, At) and isinstance(score.moments.source, Events) and score.moments.source.condition:
-        for name, more in own_columns([score.moments.source.condition]).items():
+    at = score.moments.source if isinstance(score.moments, At) else None
+    if isinstance(at, Events) and at.condition is not None:
+        for name, more in own_columns([at.condition]).items():
             columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *more)))
     return needs_in(score.own_sources, columns, schema)
 
