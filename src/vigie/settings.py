@@ -38,8 +38,8 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "contracts": "folder of the contract files; default contracts",
     },
     "sources": {
-        "path": "file or glob, or a list of them: CSV, Parquet or JSON lines, compressed or not",
-        "format": "csv, parquet or jsonl; default: by the file's ending",
+        "path": "file or glob, or a list of them: CSV, Parquet or JSON lines, compressed or not; or the folder of a Delta table",
+        "format": "csv, parquet, jsonl or delta; default: by the file's ending, or delta where there is a _delta_log",
         "delimiter": "what separates the values of a CSV file; default: found out",
         "encoding": "encoding of text files; default utf-8",
         "nulls": "texts that mean no value; default: the empty text",

@@ -1,18 +1,38 @@
-"""``vigie ingest``: what is new in the sources goes into the lake."""
+"""``vigie ingest``: what is new in the sources goes into the lake, once or again and again."""
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, open_project
+from vigie.clock import iso
+from vigie.definition import Window
+from vigie.errors import SettingsError
+
+if TYPE_CHECKING:
+    from vigie.clock import Clock
+    from vigie.lifecycle.project import Project
+    from vigie.lifecycle.watch import Round
 
 
 def ingest(
     sources: Annotated[list[str] | None, typer.Argument(help="Sources to ingest.", show_default="all")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again and again, and ingest what is new, until stopped.")
+    ] = False,
+    every: Annotated[str, typer.Option("--every", help="Time between two looks: 30s, 5m, 1h.")] = "30s",
+    then: Annotated[
+        list[str] | None,
+        typer.Option("--then", help="Command to run after rows were added; may be repeated.", show_default=False),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="With --watch: stop after one round.")] = False,
     project: Folder = Path(),
     environment: Environment = None,
     as_of: AsOf = None,
@@ -24,6 +44,49 @@ def ingest(
     from vigie.lifecycle.ingest import ingest_sources
 
     opened = open_project(project, environment, as_of)
+    if watch:
+        if as_of is not None:
+            raise SettingsError("a watch lives in the present", where="--as-of", remedy="leave --as-of out")
+        _watch(opened, sources or [], then or [], Window.parse(every).microseconds / 1e6, once=once)
+        return
+    if then or once:
+        raise SettingsError("belongs to a watch", where="--then" if then else "--once", remedy="add --watch")
     with screen.stage("Ingest") as progress:
         reports = ingest_sources(opened, sources or (), progress)
     summaries.ingested(reports)
+
+
+def _watch(project: Project, sources: list[str], commands: list[str], every: float, *, once: bool) -> None:
+    from vigie.lifecycle.watch import Watch
+
+    stop = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)  # asked twice, the process ends at once: the lake allows it
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    watched = Watch(project, stop, sources, commands, every)
+    many = f"{len(sources or project.sources)} sources" if len(sources or project.sources) > 1 else "1 source"
+    screen.console.print(f"[bold]Watching[/] {many}, every {every:g} s")
+    watched.run(lambda done: _tell(done, project.clock), once=once)
+    screen.console.print("stopped")
+
+
+def _tell(done: Round, clock: Clock) -> None:
+    """One line for a round, and below it what an ingest found."""
+    parts = [
+        f"{report.source} [green]+{report.rows:,}[/]"
+        + (f" ({escape(done.news[report.source])})" if report.source in done.news else "")
+        for report in done.reports
+    ]
+    parts += [f"{name}: files are still being written" for name in done.settling]
+    parts += [f"[red]{escape(name)}[/]: {escape(said)}" for name, said in done.failed.items()]
+    parts += [
+        f"{escape(command)} {'[green]done[/]' if code == 0 else f'[red]exit code {code}[/]'}"
+        for command, code in done.ran
+    ]
+    said = "; ".join(parts) or "nothing new"
+    screen.console.print(f"[dim]{iso(clock.now() // 1_000_000 * 1_000_000)}[/] {said}", soft_wrap=True)
+    screen.findings([finding for report in done.reports for finding in report.findings])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vigie.data.codes import CODES
 from vigie.data.contract import ColumnRule, Contract, Level, Volume, schema_of
 from vigie.data.contract_file import contract_path, from_toml, read_contract, to_toml, write_contract
-from vigie.data.location import FileLocation, Location, SqlLocation
+from vigie.data.location import DeltaLocation, FileLocation, Location, SqlLocation
 
 if TYPE_CHECKING:
     from vigie.data.checks import pandera_schema
@@ -28,6 +28,7 @@ __all__ = [
     "CODES",
     "ColumnRule",
     "Contract",
+    "DeltaLocation",
     "FileLocation",
     "IngestReport",
     "Lake",

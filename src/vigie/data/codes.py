@@ -71,6 +71,16 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "quarantine",
     ),
     "VGD017": (Severity.NOTE, "Rows released from quarantine", "nothing to do: the contract now admits them"),
+    "VGD020": (
+        Severity.WARNING,
+        "Rows deleted or changed in a Delta table",
+        "rows already in the lake stay; correct events under a new id, and use `vigie erase` where a person must be forgotten",
+    ),
+    "VGD021": (
+        Severity.WARNING,
+        "Delta table read anew",
+        "nothing was taken in twice; keep the table's log longer than the time between two ingests",
+    ),
 }
 """code → (severity, title, remedy)."""
 

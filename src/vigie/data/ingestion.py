@@ -7,7 +7,7 @@ just before that commit and known by what they are, so that writing them again c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from vigie.data.contract_file import add_columns, contract_path, read_contract, 
 from vigie.data.enforce import Enforcer
 from vigie.data.infer import infer_columns, infer_contract
 from vigie.data.lake import Lake
-from vigie.data.location import FileLocation, Location
+from vigie.data.location import DeltaLocation, FileLocation, Location
 from vigie.data.novelty import Novelty
 from vigie.data.quarantine import Quarantine
 from vigie.data.read_files import FileReader, merged
@@ -73,6 +73,7 @@ def ingest(
     progress: Callable[[str, float], None] | None = None,
     *,
     commit_rows: int = COMMIT_ROWS,
+    reader: Reader | None = None,
 ) -> IngestReport:
     """Bring the lake up to date with a source. Running it again adds what came since, and nothing twice.
 
@@ -88,6 +89,7 @@ def ingest(
         clock: Read once: ``_ingested_at`` of all rows of this ingest.
         progress: Called after each batch with what is being read and the share that is done, in [0, 1].
         commit_rows: Rows held in memory and written by one commit.
+        reader: Hands over rows that were received one by one, instead of what is at *location*.
 
     Raises:
         SourceError: The source cannot be read, or has no rows to infer a contract from.
@@ -97,13 +99,17 @@ def ingest(
     """
     if isinstance(source, Events):
         source = source.unfiltered
-    return _Ingest(source, location, lake, Path(contracts_dir), clock.now(), progress, commit_rows).run()
+    return _Ingest(source, location, lake, Path(contracts_dir), clock.now(), progress, commit_rows, reader).run()
 
 
 def open_reader(source: str, location: Location, batch_rows: int = COMMIT_ROWS) -> Reader:
     """The reader of a location; a query is read in batches of at most *batch_rows*."""
     if isinstance(location, FileLocation):
         return FileReader(location, source)
+    if isinstance(location, DeltaLocation):
+        from vigie.data.read_delta import DeltaReader
+
+        return DeltaReader(location, source)
     # SQLAlchemy is not loaded for files.
     from vigie.data.read_sql import SqlReader
 
@@ -132,10 +138,12 @@ class _Ingest:
         moment: int,
         progress: Callable[[str, float], None] | None,
         commit_rows: int,
+        reader: Reader | None,
     ) -> None:
         self.source, self.location, self.lake, self.contracts = source, location, lake, contracts
         self.moment, self.progress, self.commit_rows = moment, progress, commit_rows
-        self.reader = open_reader(source.name, location, commit_rows)
+        self.received = reader is not None
+        self.reader = reader or open_reader(source.name, location, commit_rows)
         self.quarantine = Quarantine(lake, source.name)
         self.findings: list[Finding] = []
         self.versions: list[int] = []
@@ -163,8 +171,8 @@ class _Ingest:
         self.findings += [
             found
             for found in self.reader.findings
-            # A table that is delivered by overwriting its file is as usual as can be.
-            if not (found.code == "VGD009" and isinstance(self.source, Table))
+            # A table that is delivered by overwriting its file or its rows is as usual as can be.
+            if not (found.code in ("VGD009", "VGD020") and isinstance(self.source, Table))
         ]
         self.findings += tally.findings(self.enforcer.contract, self.past, self.versions)
         return IngestReport(
@@ -219,22 +227,27 @@ class _Ingest:
         self.tally.batch(enforced, batch, self.enforcer.contract)
         pending.read += len(batch.rows) + len(batch.broken)
         pending.progress = merged(pending.progress, batch.progress)
-        arrival = self._arrival(batch.origin, f"{self.number + 1:08d}-{pending.parts:04d}")
+        number = f"{self.number + 1:08d}-{pending.parts:04d}"
         if len(enforced.good):
+            arrival = self._arrival(batch, number, enforced.good["_row"])
             good = enforced.good.with_columns(**arrival).with_columns(self._ids(enforced.good))
             pending.good.append(good)
             pending.size += int(good.estimated_size())
             pending.parts += 1
         if len(enforced.rejected):
+            rejected = enforced.rejected.rename({"row": "_row"})
+            if batch.told is not None:
+                rejected = rejected.with_columns(batch.told.text(rejected["_row"]))
+            arrival = self._arrival(batch, number, rejected["_row"])
             fingerprint = pl.lit(self.enforcer.contract.fingerprint()).alias("contract")
-            pending.rejected.append(enforced.rejected.rename({"row": "_row"}).with_columns(fingerprint, **arrival))
+            pending.rejected.append(rejected.with_columns(fingerprint, **arrival))
 
-    def _arrival(self, origin: str, batch: str) -> dict[str, pl.Expr]:
-        return {
-            "_ingested_at": pl.lit(self.moment).cast(TYPES[Kind.TIME]),
-            "_batch": pl.lit(batch),
-            "_origin": pl.lit(origin),
-        }
+    def _arrival(self, batch: Batch, number: str, rows: pl.Series) -> dict[str, pl.Expr | pl.Series]:
+        told = batch.told
+        moment, origin = pl.lit(self.moment).cast(TYPES[Kind.TIME]), pl.lit(batch.origin)
+        arrival: Mapping[str, pl.Expr | pl.Series]
+        arrival = {"_ingested_at": moment, "_origin": origin} if told is None else told.arrivals(rows)
+        return {"_ingested_at": arrival["_ingested_at"], "_batch": pl.lit(number), "_origin": arrival["_origin"]}
 
     def _ids(self, good: pl.DataFrame) -> pl.Series:
         if isinstance(self.source, Events) and self.source.id_columns:
@@ -246,7 +259,7 @@ class _Ingest:
         if pending.rejected:
             bad = pl.concat(pending.rejected)
             files = isinstance(self.location, FileLocation)
-            quarantined = self.quarantine.add(bad, numbered=files, moment=self.moment)
+            quarantined = self.quarantine.add(bad, numbered=files and not self.received, moment=self.moment)
             tally.rejected(bad)
         rows = pl.concat(pending.good, how="diagonal") if pending.good else self._nothing()
         good = len(rows)
@@ -257,7 +270,9 @@ class _Ingest:
         tally.quarantined += quarantined
         tally.duplicates += good - len(rows)
         if len(rows) or not self._holds(pending.progress):
-            self._write(rows, {"ingest": self.moment, **counts, "progress": pending.progress})
+            # What arrives by the second says nothing about how much a delivery brings.
+            kind = "received" if self.received else "ingest"
+            self._write(rows, {kind: self.moment, **counts, "progress": pending.progress})
 
     def _holds(self, progress: dict[str, Any]) -> bool:
         """Whether the lake's own progress says so already: then a commit without rows would say nothing."""

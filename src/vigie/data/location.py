@@ -1,7 +1,8 @@
-"""Where a source is: files or a SQL database. Plain records that ``vigie.toml`` fills; they open nothing."""
+"""Where a source is: files, a Delta table or a SQL database. Plain records that ``vigie.toml`` fills; they open nothing."""
 
 from __future__ import annotations
 
+import glob
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -86,7 +87,33 @@ class SqlLocation:
         return f"{masked(self.url)} {self.table or 'query'}"
 
 
-Location = FileLocation | SqlLocation
+@dataclass(frozen=True)
+class DeltaLocation:
+    """A Delta table.
+
+    Args:
+        path: Folder of the table, or its URL (``s3://…``).
+        zone: IANA time zone in which moments without an offset are read.
+    """
+
+    path: str
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise SettingsError("a Delta table has no path", remedy='write path = "/mnt/exports/orders"')
+        if glob.has_magic(self.path):
+            raise SettingsError(
+                "a Delta table is one folder, not a pattern", where=self.path, remedy="name the folder of _delta_log"
+            )
+        _known_zone(self.zone)
+
+    def place(self) -> str:
+        """The folder, for messages."""
+        return self.path
+
+
+Location = FileLocation | SqlLocation | DeltaLocation
 
 
 def masked(url: str) -> str:

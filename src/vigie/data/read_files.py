@@ -127,6 +127,23 @@ class FileReader:
             )
         return [found[origin] for origin in sorted(found)]
 
+    def listing(self) -> dict[str, list[int]]:
+        """Size in bytes and time of change in ns of every file there is, by name; nothing is read.
+
+        Raises:
+            SourceError: No file matches.
+        """
+        found: dict[str, list[int]] = {}
+        for file in self.files():
+            try:
+                status = file.path.stat()
+            except FileNotFoundError:  # removed since it was listed
+                continue
+            except OSError as error:
+                raise _unreadable(error, f"source '{self.source}': {file.origin}") from error
+            found[file.origin] = [status.st_size, status.st_mtime_ns]
+        return found
+
     def _file(self, path: Path, origin: str) -> _File:
         suffixes = [suffix.lower() for suffix in path.suffixes]
         compression = _COMPRESSIONS.get(suffixes[-1]) if suffixes else None

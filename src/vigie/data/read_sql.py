@@ -20,6 +20,10 @@ from vigie.findings import Finding
 
 _ROWS = 100_000
 
+_PATIENCE = 10
+"""Seconds until a database that does not answer is given up; the drivers' own default is minutes."""
+_WITH_TIMEOUT = ("postgresql+psycopg", "postgresql+psycopg2")
+
 # What one installs to speak to a database, for the drivers that an extra of ours brings.
 _EXTRAS = {"psycopg": ("psycopg", "postgres"), "psycopg2": ("psycopg", "postgres")}
 
@@ -55,7 +59,34 @@ class SqlReader:
             said = ", ".join(f"{old} → {new}" for old, new in self._names.renamed.items())
             self.findings.append(finding("VGD014", self.source, f"names empty, repeated or reserved: {said}"))
 
+    def newest(self) -> list[str] | None:
+        """The greatest value of the watermark as JSON data; ``None`` where there is no row.
+
+        Raises:
+            SourceError: The database does not answer, or there is no such table or column.
+        """
+        assert self.location.watermark is not None
+        greatest: sa.Select[Any] = sa.select(sa.func.max(sa.column(self.location.watermark))).select_from(self._everything())
+        engine = self._engine()
+        try:
+            with engine.connect() as connection:
+                value = connection.execute(greatest).scalar()
+            return None if value is None else _data(value)
+        except (exc.SQLAlchemyError, OverflowError, ValueError) as error:
+            raise self._mapped(error) from None
+        finally:
+            engine.dispose()
+
     def _select(self, last: object) -> sa.Select[Any]:
+        select = sa.select(sa.text("*")).select_from(self._everything())
+        if self.location.watermark:
+            column: sa.ColumnClause[Any] = sa.column(self.location.watermark)
+            if last is not None:
+                select = select.where(sa.or_(column >= last, column.is_(None)))
+            select = select.order_by(column)
+        return select
+
+    def _everything(self) -> sa.FromClause:
         everything: sa.FromClause
         if self.location.query:
             # A colon would start a parameter; the line break ends a comment with which a query may end.
@@ -64,13 +95,7 @@ class SqlReader:
         else:
             schema, _, table = (self.location.table or "").rpartition(".")
             everything = sa.table(table, schema=schema or None)
-        select = sa.select(sa.text("*")).select_from(everything)
-        if self.location.watermark:
-            column: sa.ColumnClause[Any] = sa.column(self.location.watermark)
-            if last is not None:
-                select = select.where(sa.or_(column >= last, column.is_(None)))
-            select = select.order_by(column)
-        return select
+        return everything
 
     def _batches(self, select: sa.Select[Any], size: int) -> Iterator[Batch]:
         origin = self.location.table or "query"
@@ -112,7 +137,9 @@ class SqlReader:
             url = sa.make_url(self.location.url)
             if url.drivername in ("postgresql", "postgres"):
                 url = url.set(drivername="postgresql+psycopg")
-            return sa.create_engine(url, poolclass=sa.NullPool)
+            patient = {} if "connect_timeout" in url.query else {"connect_timeout": _PATIENCE}
+            arguments = patient if url.drivername in _WITH_TIMEOUT else {}
+            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments)
         except ModuleNotFoundError as error:
             package, extra = _EXTRAS.get(error.name or "", (error.name or "the driver", ""))
             if extra:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vigie.data.location import FileLocation, Location, SqlLocation
+from vigie.data.location import DeltaLocation, FileLocation, Location, SqlLocation
 from vigie.errors import SettingsError
 from vigie.settings import secret
 
@@ -48,10 +48,28 @@ def location_of(name: str, keys: Mapping[str, Any], root: Path) -> Location:
         return SqlLocation(_rooted_sqlite(url, root), **{key: keys[key] for key in _SQL if key in keys})
     given = keys["path"] if isinstance(keys["path"], list) else [keys["path"]]
     paths = tuple(path if "://" in path else str(root / path) for path in given)
+    if keys.get("format") == "delta" or ("format" not in keys and len(paths) == 1 and _is_delta(paths[0])):
+        return _delta(name, keys, paths)
     options = {key: keys[key] for key in _FILES if key in keys}
     if "nulls" in keys:
         options["nulls"] = tuple(keys["nulls"]) if isinstance(keys["nulls"], list) else (keys["nulls"],)
     return FileLocation(paths, **options)
+
+
+def _is_delta(path: str) -> bool:
+    return "://" not in path and (Path(path) / "_delta_log").is_dir()
+
+
+def _delta(name: str, keys: Mapping[str, Any], paths: tuple[str, ...]) -> DeltaLocation:
+    where = f"[sources.{name}]"
+    wrong = [key for key in keys if key not in ("path", "format", "zone")]
+    if wrong:
+        raise SettingsError(
+            f"'{wrong[0]}' does not go with a Delta table", where=where, remedy="allowed: format, path, zone"
+        )
+    if len(paths) != 1:
+        raise SettingsError("a Delta table is one path, not several", where=where, remedy="declare one source a table")
+    return DeltaLocation(paths[0], keys.get("zone", "UTC"))
 
 
 def _rooted_sqlite(url: str, root: Path) -> str:
