@@ -87,7 +87,7 @@ class Enforcer:
                 typed[rule.name] = pl.Series(rule.name, [None] * height, dtype=TYPES[rule.kind])
                 continue
             column = batch.frame[rule.name]
-            named = rule.name in self._roles.identifiers
+            named = rule.name in self._roles.names
             typed[rule.name] = cast(column, rule, self._location.zone, self._nulls, identifier=named).alias(rule.name)
             missing = absent(column, rule, self._nulls)
             failed = typed[rule.name].is_null() & ~missing

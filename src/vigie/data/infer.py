@@ -39,10 +39,17 @@ class Roles:
     Attributes:
         identifiers: The key and the id columns.
         times: The time and ``known_at``.
+        references: Columns that name what the customer belongs to, none of the above.
     """
 
     identifiers: tuple[str, ...]
     times: tuple[str, ...]
+    references: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns that name something: ``17850.0`` is the same as ``17850``."""
+        return (*self.identifiers, *self.references)
 
     @classmethod
     def of(cls, source: Table | Events) -> Roles:
@@ -50,8 +57,10 @@ class Roles:
         known = (source.known_at,) if source.known_at else ()
         if isinstance(source, Events):
             ids = tuple(column for column in source.id_columns if column not in (source.time, *known))
-            return cls(tuple(dict.fromkeys((source.key, *ids))), (source.time, *known))
-        return cls((source.key,), known)
+            own, times = tuple(dict.fromkeys((source.key, *ids))), (source.time, *known)
+        else:
+            own, times = (source.key,), known
+        return cls(own, times, tuple(column for column in source.references if column not in (*own, *times)))
 
 
 def infer_contract(source: Table | Events, batch: Batch, location: Location, *, now: int) -> Inference:
@@ -106,7 +115,7 @@ def infer_columns(
         if rule.format == AMBIGUOUS:
             where = f"{source.name}.{name}"
             findings.append(finding("VGD010", where, f"{note}; e.g. {_example(column, nulls)}"))
-        if batch.textual and rule.kind is Kind.CATEGORY and name not in Roles.of(source).identifiers:
+        if batch.textual and rule.kind is Kind.CATEGORY and name not in Roles.of(source).names:
             findings += _nearly_numbers(f"{source.name}.{name}", column, nulls)
         missing = int(absent(column, rule, nulls).sum())
         if missing and rule.kind is not Kind.TEXT:
@@ -139,6 +148,8 @@ def _rule(source: Table | Events, column: pl.Series, batch: Batch, location: Loc
         written = _declared_time(source, column, nulls)
         note = "read day first and month first alike: write the right one" if written == AMBIGUOUS else ""
         return ColumnRule(name, Kind.TIME, nullable=False, format=written), note
+    if name in roles.references:
+        return ColumnRule(name, Kind.CATEGORY, level=Level.WARN), "names what the customer belongs to"
     kind, written, decimal, note = _kind(source, column, batch.textual, nulls)
     rule = ColumnRule(name, kind, format=written, decimal=decimal, level=Level.WARN)
     values = cast(column, rule, location.zone, nulls, identifier=False) if written != AMBIGUOUS else column

@@ -34,7 +34,7 @@ def retyped_rows(
     """
     rows = lake.scan(source.name).collect()
     lost: dict[str, int] = {}
-    named = Roles.of(source).identifiers
+    named = Roles.of(source).names
     for rule in columns:
         before = rows[rule.name]
         after = cast(before, rule, location.zone, nulls_of(location), identifier=rule.name in named)

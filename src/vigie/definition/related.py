@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, overload
 
-from vigie.definition.aggregate import Aggregate, EventColumn, EventValue, FeatureGroup, aggregate
+from vigie.definition.aggregate import Aggregate, AtMoment, EventColumn, EventValue, FeatureGroup, aggregate
 from vigie.definition.expression import Constant, Expression, Feature, constant
 from vigie.definition.kind import Kind, Schema
+from vigie.definition.operation import Operation
 from vigie.definition.source import Column, Events, Table, sources_of
 from vigie.definition.window import Window, Windows
 from vigie.errors import DefinitionError
@@ -322,6 +323,32 @@ def related_columns(expressions: Iterable[Expression]) -> dict[str, tuple[str, .
         if isinstance(related, Related)
         for node in related.inner.walk()
     )
+
+
+def references_of(expressions: Iterable[Expression]) -> dict[str, tuple[str, ...]]:
+    """The columns of each source that name what a customer belongs to: those that the keys are values of."""
+    found: dict[str, dict[str, None]] = {}
+    for expression in expressions:
+        for node in expression.walk():
+            if isinstance(node, Related):
+                for column in _naming(node.key):
+                    found.setdefault(column.source.name, {})[column.column] = None
+    return {source: tuple(columns) for source, columns in found.items()}
+
+
+def _naming(key: Expression) -> Iterator[Column | EventColumn]:
+    """The columns whose values *key* has."""
+    match key:
+        case Column() | EventColumn():
+            yield key
+        case Aggregate() | AtMoment():
+            if key.value is not None:
+                yield from _naming(key.value)
+        case Related():
+            yield from _naming(key.inner)
+        case Operation(operation="if_null"):
+            for operand in key.operands:
+                yield from _naming(operand)
 
 
 def _columns(nodes: Iterable[Expression]) -> dict[str, tuple[str, ...]]:

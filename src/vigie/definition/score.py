@@ -12,7 +12,7 @@ from vigie.definition.decision import Decision
 from vigie.definition.expression import Expression, Feature
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Every, Moments, Once
-from vigie.definition.related import Related, own_sources, related_sources
+from vigie.definition.related import Related, own_sources, references_of, related_sources
 from vigie.definition.source import AllColumns, Column, Events, Table, sources_of
 from vigie.definition.window import Window
 from vigie.errors import DefinitionError
@@ -221,6 +221,11 @@ class Score:
     def related_sources(self) -> dict[str, Table | Events]:
         """The sources that are read by the key of what a customer belongs to, by name; may overlap with the own."""
         return related_sources(e for _, expressions in self._inputs() for e in expressions)
+
+    @property
+    def references(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each source that name what a customer belongs to."""
+        return references_of(e for _, expressions in self._inputs() for e in expressions)
 
     @property
     def has_time(self) -> bool:

@@ -45,11 +45,14 @@ class Table(_Identified):
         key: Column that names the customer.
         known_at: Column with the moment a row became known. With it, a feature has the value of the latest row known
             at the moment (``known_at ≤ t``) and rows are versions. Without it there is one row a customer, true always.
+        references: Columns that name what a customer belongs to. Found from the features (``of(...)``), and no part of
+            the meaning: they tell the contract that a column holds names, whatever it looks like.
     """
 
     name: str
     key: str
     known_at: str | None = None
+    references: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         naming.identifier(self.name, "table")
@@ -145,6 +148,7 @@ class Events(_Identified):
         id: Column, or several, that identify an event: a second one with the same id changes nothing. Without it an
             event is identified by all that it contains.
         known_at: Column with the moment it became known, for events that arrive late.
+        references: As those of a :class:`Table`.
     """
 
     name: str
@@ -154,6 +158,7 @@ class Events(_Identified):
     known_at: str | None = None
     condition: EventValue | None = field(default=None, kw_only=True)
     given_name: str = field(default="", kw_only=True)
+    references: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         naming.identifier(self.name, "source of events")

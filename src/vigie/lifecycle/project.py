@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +65,7 @@ class Project:
 
     @cached_property
     def sources(self) -> dict[str, Table | Events]:
-        """Every source that a score reads, by name.
+        """Every source that a score reads, by name, with the columns by which features refer to others.
 
         Raises:
             DefinitionError: Two scores declare one source differently.
@@ -77,6 +77,10 @@ class Project:
                     raise DefinitionError(
                         f"two scores declare source '{name}' differently", remedy="declare it once and import it"
                     )
+        for score in self.scores.values():
+            for name, columns in score.references.items():
+                together = tuple(dict.fromkeys((*found[name].references, *columns)))
+                found[name] = replace(found[name], references=together)
         return found
 
     def location(self, name: str) -> Location:
