@@ -242,6 +242,7 @@ class SqliteStore:
             # Setting what is set already asks for no lock.
             made.execute("PRAGMA journal_mode = WAL")
             made.execute("PRAGMA synchronous = NORMAL")
+            made.execute("PRAGMA secure_delete = OFF")  # erasing writes the file anew
             made.execute("PRAGMA cache_size = -16000")
             made.execute("PRAGMA wal_autocheckpoint = 4000")
         except sqlite3.Error as error:
