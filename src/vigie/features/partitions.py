@@ -107,14 +107,14 @@ class Partitions:
 
     def _unify_keys(self) -> None:
         # Whole numbers stay numbers where every source has them, else every key becomes its string.
-        whole = all(reading.schema["_key"] == pl.Int64 for reading in self._readings.values())
+        whole = all(reading.whole_keys for reading in self._readings.values())
         wanted = None
         if self.customers is not None:
             keys = [key for key in self.customers if is_whole(key)] if whole else self.customers
             wanted = pl.Series(keys, dtype=pl.String).cast(pl.Int64 if whole else pl.String)
         for reading in self._readings.values():
             if not whole:
-                reading.chosen["_key"] = reading.chosen["_key"].cast(pl.String)
+                reading.text_keys()
             if wanted is not None:
                 reading.conditions.append(pl.col("_key").is_in(wanted.implode()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +57,15 @@ class Reading:
         """Columns and their types."""
         return self.scan.select(**self.chosen).collect_schema()
 
+    @property
+    def whole_keys(self) -> bool:
+        """Whether keys are whole numbers by type."""
+        return bool(self.schema["_key"] == pl.Int64)
+
+    def text_keys(self) -> None:
+        """From now on keys are strings."""
+        self.chosen["_key"] = self.chosen["_key"].cast(pl.String)
+
     def rows(self, begin: int, size: int) -> pl.DataFrame:
         """Those of the rows from *begin* on that fulfil the conditions."""
         return self.scan.slice(begin, size).select(**self.chosen).filter(*self.conditions).collect()
@@ -98,6 +107,15 @@ def reading_of(need: Need, lake: SourceLake, version: int, as_of: int) -> Readin
     for i, (column, kind) in enumerate(need.columns.items()):
         chosen[f"c{i}"] = _stored(column, kind)
     return Reading(frame, chosen, known)
+
+
+def columns_read(need: Need, there: Collection[str]) -> list[str]:
+    """The columns of the lake's table, which has the columns *there*, that :func:`reading_of` looks at."""
+    source = need.source
+    time = source.time if isinstance(source, Events) else source.known_at
+    known = [source.known_at] if isinstance(source, Events) else []
+    asked = [source.key, time, *known, "_id", "_batch", "_row", *need.columns]
+    return list(dict.fromkeys(column for column in asked if column is not None and column in there))
 
 
 def _key(column: str, dtype: pl.DataType) -> pl.Expr:
