@@ -80,7 +80,7 @@ def _maturity(project: Project, name: str) -> list[Finding]:
     from vigie.definition import Events
 
     earliest: list[int] = []
-    for source in score.sources.values():
+    for source in score.own_sources.values():
         column = source.time if isinstance(source, Events) else source.known_at
         if column is None:
             continue
