@@ -1,0 +1,205 @@
+"""A served project replayed through the batch: exact, and where somebody meddled, the row that did it is named."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from vigie.cli.program import program
+from vigie.clock import FixedClock, parse_moment
+from vigie.lifecycle.background import Background
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.verify import verify
+
+PROJECT = '''"""Which customers will not order in the next 30 days?"""
+from vigie import Campaign, Events, Score, Table, days, every
+
+customers = Table("customers", key="customer_id")
+orders = Events("orders", key="customer_id", time="ordered_at", id="order_id")
+
+churn = Score(
+    "churn",
+    moments=every("month"),
+    outcome=orders.count(next=days(30)) == 0,
+    features=[customers["country"], orders.count(days(30, 90)), orders["amount"].sum(days(90)), orders["amount"].last(),
+              orders.days_since_last()],
+    decision=Campaign(contact_cost=1, offer_cost=5, accepted=0.3, customer_value=orders["amount"].mean()),
+)
+'''
+TOML = """
+[project]
+files = ["churn.py"]
+[sources.customers]
+path = "data/customers.csv"
+[sources.orders]
+path = "data/orders-*.csv"
+"""
+NOW = "2024-12-01"
+LATER = "2024-12-02"
+BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(program, list(arguments), catch_exceptions=False)
+
+
+def write_project(folder: Path, customers: int = 200) -> None:
+    (folder / "data").mkdir(parents=True)
+    (folder / "churn.py").write_text(PROJECT)
+    (folder / "vigie.toml").write_text(TOML)
+    chance = random.Random(5)
+    people, orders = ["customer_id,country"], ["order_id,customer_id,ordered_at,amount"]
+    for customer in range(customers):
+        people.append(f"c{customer},{chance.choice(['FR', 'DE', 'Österreich'])}")
+        day, gap = chance.uniform(0, 60), chance.uniform(4, 40)
+        while day < 334 and chance.random() > 0.04:
+            when = (BEGIN + timedelta(days=day)).isoformat()
+            orders.append(f"{len(orders)},c{customer},{when},{round(chance.uniform(5, 120), 2)}")
+            day += chance.expovariate(1 / gap)
+    (folder / "data" / "customers.csv").write_text("\n".join(people) + "\n")
+    (folder / "data" / "orders-0.csv").write_text("\n".join(orders) + "\n")
+
+
+def ask(url: str, body: object) -> list[dict[str, Any]]:
+    request = urllib.request.Request(f"{url}/v1/score", json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read())["predictions"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was trained and has answered 63 requests over HTTP, three of them with values sent."""
+    folder = tmp_path_factory.mktemp("served") / "shop"
+    write_project(folder)
+    done = run("train", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression")
+    assert done.exit_code == 0, done.output
+    server = Background(folder / ".vigie")
+    url = server.start(["--project", str(folder), "--as-of", NOW], server.free_port(0))
+    try:
+        ask(url, {"customers": [{"customer_id": f"c{i}"} for i in range(40)]})
+        for i in range(20):
+            ask(url, {"customer_id": f"c{i}", "as_of": f"2024-{i % 10 + 1:02d}-15T08:30:00Z"})
+        values = {"customers_country": "FR", "orders_count_30d": 2, "orders_count_90d": 5, "orders_amount_mean": 7}
+        ask(url, {"customers": [{"values": values}, {"customer_id": "c1", "values": values}, {"values": values}]})
+    finally:
+        assert server.stop()
+    return folder
+
+
+@pytest.fixture
+def project(served: Path, tmp_path: Path) -> Path:
+    """A copy of it, to meddle with."""
+    return Path(shutil.copytree(served, tmp_path / "shop"))
+
+
+def replayed(folder: Path, **options: Any) -> Any:
+    opened = Project.open(folder, None, FixedClock(parse_moment(LATER)))
+    return verify(opened, opened.score(), **options)
+
+
+def test_what_was_served_by_id_is_what_the_batch_computes(project: Path) -> None:
+    done = run("features", "verify", "--project", str(project), "--as-of", LATER, "-o", str(project / "parity.json"))
+    said = " ".join(done.output.split())
+    found = json.loads((project / "parity.json").read_text())
+
+    assert done.exit_code == 0, done.output
+    assert "60 predictions computed again; 3 more had their values sent by the caller" in said
+    assert "every one of 420 values is exactly the batch's" in said
+    assert found["exact"] and found["compared"] == 60 and found["predictions"] == 63
+    assert {f["name"] for f in found["features"]} >= {"orders_count_30d", "orders_amount_mean", "customers_country"}
+    assert all(f["equal"] == f["compared"] == 60 and f["first"] is None for f in found["features"])
+
+
+def test_a_sample_is_the_same_every_time_and_since_leaves_out_the_earlier(project: Path) -> None:
+    once, again = replayed(project, sample=7), replayed(project, sample=7)
+    assert once.compared == again.compared == 7
+    assert replayed(project, since=parse_moment(LATER)).predictions == 0
+
+
+def last_order(folder: Path, customer: str) -> tuple[int, str]:
+    orders = pl.read_csv(folder / "data" / "orders-0.csv").filter(pl.col("customer_id") == customer)
+    order, when = orders.sort("ordered_at").select("order_id", "ordered_at").row(-1)
+    return order, when
+
+
+def test_a_late_file_is_told_from_a_difference_and_its_event_is_named(project: Path) -> None:
+    late = "order_id,customer_id,ordered_at,amount\n900001,c3,2024-11-20T10:00:00Z,55.5\n"
+    (project / "data" / "orders-late.csv").write_text(late)
+    assert run("ingest", "--project", str(project), "--as-of", LATER).exit_code == 0
+    found = replayed(project)
+    counts = next(f for f in found.features if f.name == "orders_count_30d")
+
+    assert found.exact
+    assert (counts.compared, counts.equal, counts.late, counts.different) == (60, 59, 1, 0)
+    assert (counts.first.customer, counts.first.computed - counts.first.served) == ("c3", 1)
+    (culprit,) = counts.first.culprits
+    assert (culprit.id, culprit.how) == ("900001", "received after the answer")
+    assert culprit.received == "2024-12-02T00:00:00Z" and culprit.row["amount"] == 55.5
+    done = run("features", "verify", "--project", str(project), "--as-of", LATER)
+    assert done.exit_code == 0
+    assert "orders 900001 of 2024-11-20T10:00:00Z: received after the answer" in " ".join(done.output.split())
+
+
+def rewrite(folder: Path, change: Any) -> None:
+    """Somebody rewrites the orders of the lake behind everybody's back."""
+    lake = Project.open(folder, None, FixedClock(0)).lake
+    lake.replace("orders", change(lake.scan("orders").collect()), moment=parse_moment(LATER))
+
+
+def test_an_event_of_the_past_that_was_changed_is_found(project: Path) -> None:
+    order, _ = last_order(project, "c5")
+    changed = pl.when(pl.col("_id") == str(order)).then(1e6).otherwise("amount").alias("amount")
+    rewrite(project, lambda rows: rows.with_columns(changed))
+    done = run("features", "verify", "--project", str(project), "--as-of", LATER, "-o", str(project / "parity.json"))
+    found = {f["name"]: f for f in json.loads((project / "parity.json").read_text())["features"]}
+
+    assert done.exit_code == 1
+    assert found["orders_count_90d"]["different"] == 0
+    last = found["orders_amount_last"]
+    assert last["different"] >= 1 and last["first"]["customer"] == "c5" and last["first"]["computed"] == 1e6
+    (row,) = last["first"]["rows"]
+    assert (row["id"], row["how"], list(row["before"])) == (str(order), "changed since", ["amount"])
+    assert row["before"]["amount"] == last["first"]["served"]
+
+
+def test_an_event_that_was_removed_or_put_in_is_found(project: Path) -> None:
+    order, _ = last_order(project, "c6")
+    rewrite(project, lambda rows: rows.filter(pl.col("_id") != str(order)))
+    found = next(f for f in replayed(project).features if f.name == "orders_days_since_last")
+    assert found.different >= 1 and found.first.customer == "c6"
+    assert [(c.id, c.how) for c in found.first.culprits] == [(str(order), "removed since")]
+
+    def forged(rows: pl.DataFrame) -> pl.DataFrame:
+        one = rows.filter(pl.col("customer_id") == "c7").head(1)
+        when = BEGIN + timedelta(days=320)
+        moved = one.with_columns(
+            pl.lit("forged").alias("_id"),
+            pl.lit("forged").alias("order_id"),
+            ordered_at=pl.lit(when),
+            _ingested_at=pl.lit(BEGIN),
+        )
+        return pl.concat([rows, moved.select(rows.columns)], how="vertical_relaxed")
+
+    rewrite(project, forged)
+    found = next(f for f in replayed(project).features if f.name == "orders_count_30d")
+    assert (found.first.customer, found.late) == ("c7", 0)
+    assert [(c.id, c.how) for c in found.first.culprits] == [("forged", "put in since")]
+
+
+def test_predictions_of_a_bundle_that_is_gone_are_said_to_be(project: Path) -> None:
+    for path in (project / ".vigie" / "journal" / "predictions").glob("*.jsonl"):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join(line.replace('"bundle":"', '"bundle":"0', 1) for line in lines) + "\n")
+    found = replayed(project)
+    assert found.compared == 0
+    ((count, why),) = found.skipped.values()
+    assert count == 60 and "no version in the registry" in why
