@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,34 @@ class BrokenRow:
 
 
 @dataclass(frozen=True, eq=False)
+class Told:
+    """What is known of rows that were received one by one. Row *i* of the batch is at *i* − 1.
+
+    Attributes:
+        moments: When each was received, µs since 1970-01-01 UTC.
+        origins: What brought it.
+        texts: It as it came, as JSON, for quarantine.
+    """
+
+    moments: Sequence[int]
+    origins: Sequence[str]
+    texts: Callable[[int], str]
+
+    def arrivals(self, rows: pl.Series) -> dict[str, pl.Series]:
+        """``_ingested_at`` and ``_origin`` of *rows*, numbers from 1."""
+        places = [row - 1 for row in rows.to_list()]
+        moments = pl.Series([self.moments[place] for place in places], dtype=pl.Int64)
+        return {
+            "_ingested_at": moments.cast(pl.Datetime("us", "UTC")),
+            "_origin": pl.Series([self.origins[place] for place in places], dtype=pl.String),
+        }
+
+    def text(self, rows: pl.Series) -> pl.Series:
+        """The texts of *rows*, numbers from 1."""
+        return pl.Series("text", [self.texts(row - 1) for row in rows.to_list()], dtype=pl.String)
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Some consecutive rows of one file or query.
 
@@ -44,6 +72,7 @@ class Batch:
         progress: What is done once these rows are kept.
         broken: Rows that could not be split.
         share: Of the whole source, how much is done after this batch, in [0, 1]; 0 where it cannot be told.
+        told: Of rows that were received one by one, what is known of each; ``None`` for a file or a query.
     """
 
     frame: pl.DataFrame
@@ -53,6 +82,7 @@ class Batch:
     progress: Progress
     broken: Sequence[BrokenRow] = ()
     share: float = 0.0
+    told: Told | None = None
 
 
 class Reader(Protocol):

@@ -21,7 +21,8 @@ _Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 class Novelty:
     """Tells, during one ingest, which rows say something new.
 
-    An event, or a version of a table's row (``known_at``), is new if its ``_id`` is not there. A row of a ``Table``
+    An event is new if its customer has none of its ``_id``, a version of a table's row (``known_at``) if its ``_id`` is
+    not there: of two events of one customer and id the first to arrive stays, whatever they say. A row of a ``Table``
     without ``known_at`` is new if it differs from the latest row of its key: delivering the same dump again adds
     nothing, and a value that went and came back is kept.
 
@@ -33,6 +34,9 @@ class Novelty:
     def __init__(self, source: Table | Events, lake: Lake) -> None:
         self._source, self._lake = source, lake
         self._before = lake.version(source.name) if lake.has(source.name) else None
+        # What a row is known by. A hash of all that it contains covers the customer too.
+        declared = isinstance(source, Events) and source.id_columns and source.key not in source.id_columns
+        self._names = [source.key, "_id"] if declared else ["_id"]
         # 64 bits of each id kept since then: enough to tell nearly all new rows without reading the lake again.
         self._since: _Hashes = np.zeros(0, dtype=np.uint64)
 
@@ -42,20 +46,26 @@ class Novelty:
             return rows
         if isinstance(self._source, Table) and self._source.known_at is None:
             return _changed(self._source, rows, self._lake)
-        hashes = np.sort(rows["_id"].hash(seed=0).to_numpy())
+        names, hashes = self._names, np.sort(self._hashes(rows))
         if (hashes[1:] == hashes[:-1]).any():  # seldom, and comparing the ids themselves costs ten times as much
-            rows = rows.unique(subset="_id", keep="first", maintain_order=True)
-        rows = _without(rows, self._kept_before(rows))
-        hashes = rows["_id"].hash(seed=0).to_numpy()
+            rows = rows.unique(subset=names, keep="first", maintain_order=True)
+        rows = _without(rows, self._kept_before(rows), names)
+        hashes = self._hashes(rows)
         again = rows.filter(pl.Series(_within(hashes, self._since)))
         if len(again):
-            there = self._lake.scan(self._source.name, columns=["_id"])
-            rows = _without(rows, there.join(again.select("_id").lazy(), on="_id", how="semi").collect())
-            hashes = rows["_id"].hash(seed=0).to_numpy()
+            there = self._lake.scan(self._source.name, columns=names)
+            rows = _without(rows, there.join(again.select(names).lazy(), on=names, how="semi").collect(), names)
+            hashes = self._hashes(rows)
         if len(self._since) + len(hashes) <= CHEAP:
             # Two sorted runs: a stable sort merges them in one pass.
             self._since = np.sort(np.concatenate((self._since, np.sort(hashes))), kind="stable")
         return rows
+
+    def _hashes(self, rows: pl.DataFrame) -> _Hashes:
+        hashes = rows["_id"].hash(seed=0).to_numpy()
+        for name in self._names[:-1]:
+            hashes = hashes ^ rows[name].hash(seed=1).to_numpy()
+        return hashes
 
     def _kept_before(self, rows: pl.DataFrame) -> pl.DataFrame | None:
         """The ids of *rows* that were there when the ingest began."""
@@ -70,8 +80,8 @@ class Novelty:
         # All rows are counted from the files' footers, those of a span of time by reading it.
         if all(_count(span) > CHEAP for span in (everything, there)):
             return None
-        wanted = rows.select("_id").lazy()
-        return there.select("_id").join(wanted, on="_id", how="semi").collect(engine="streaming")
+        wanted = rows.select(self._names).lazy()
+        return there.select(self._names).join(wanted, on=self._names, how="semi").collect(engine="streaming")
 
 
 def _changed(source: Table, rows: pl.DataFrame, lake: Lake) -> pl.DataFrame:
@@ -93,10 +103,10 @@ def _changed(source: Table, rows: pl.DataFrame, lake: Lake) -> pl.DataFrame:
     )
 
 
-def _without(rows: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
+def _without(rows: pl.DataFrame, known: pl.DataFrame | None, names: list[str]) -> pl.DataFrame:
     if known is None or known.is_empty():
         return rows
-    return rows.join(known, on="_id", how="anti", maintain_order="left")
+    return rows.join(known, on=names, how="anti", maintain_order="left")
 
 
 def _within(hashes: _Hashes, known: _Hashes) -> np.ndarray[Any, np.dtype[np.bool_]]:
