@@ -23,6 +23,7 @@ HOUR = 3_600_000_000
 ORDERS = Events("orders", key="c", time="at", id="id", known_at="known")
 PROFILE = Table("profile", key="c")
 STATES = Table("states", key="c", known_at="since")
+VISITS = Events("visits", key="town", time="at", id="id")
 SCHEMA = {
     "orders": {
         "c": Kind.CATEGORY,
@@ -33,6 +34,7 @@ SCHEMA = {
     },
     "profile": {"c": Kind.CATEGORY, "town": Kind.CATEGORY},
     "states": {"c": Kind.CATEGORY, "since": Kind.TIME, "plan": Kind.CATEGORY},
+    "visits": {"town": Kind.CATEGORY, "at": Kind.TIME},
 }
 TYPES = {Kind.CATEGORY: pl.String, Kind.NUMBER: pl.Float64, Kind.TIME: pl.Datetime("us", "UTC")}
 FEATURES = [
@@ -45,6 +47,7 @@ FEATURES = [
     PROFILE["town"],
     STATES["plan"],
     moment.weekday(),
+    PROFILE["town"].of(VISITS).count(days(2)),
 ]
 
 
@@ -52,14 +55,27 @@ def when(t):
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=t)
 
 
-def lake_of(folder, base):
-    """*base*: customer → source → records, ``arrival`` in hours since 1970 is when the lake received a record."""
+def lake_of(folder, base, visits=()):
+    """A lake of what arrived, each record at ``arrival`` hours after 1970 began.
+
+    Args:
+        folder: Where it is.
+        base: Customer → source → records.
+        visits: Town and record of each visit.
+    """
     lake = Lake(folder)
     for source, kinds in SCHEMA.items():
         rows = []
-        for customer, history in base.items():
+        of_towns = [(town, {"visits": [r]}) for town, r in visits]
+        for customer, history in of_towns if source == "visits" else base.items():
             for r in history[source]:
-                own = {"c": customer, "at": when(r.time), "since": when(r.time), "known": when(r.known_at or 0)}
+                own = {
+                    "c": customer,
+                    "town": customer if source == "visits" else r.values.get("town"),
+                    "at": when(r.time),
+                    "since": when(r.time),
+                    "known": when(r.known_at or 0),
+                }
                 rows.append(
                     {name: own.get(name, r.values.get(name)) for name in kinds}
                     | {
@@ -72,17 +88,20 @@ def lake_of(folder, base):
         types = {name: TYPES[kind] for name, kind in kinds.items()}
         types |= {"_id": pl.String, "_batch": pl.String, "_row": pl.Int64, "_ingested_at": TYPES[Kind.TIME]}
         frame = pl.DataFrame(rows, schema=types)
-        lake.append(source, frame if source == "orders" else frame.drop("_id"), moment=1)
+        lake.append(source, frame if source in ("orders", "visits") else frame.drop("_id"), moment=1)
     return lake
 
 
-def value(feature, history, t, seen):
+def arrived(found, seen):
+    there = sorted((r for r in found if r.arrival * HOUR <= seen), key=lambda r: r.arrival)
+    return [Record(r.time, r.values, r.id, r.known_at, i) for i, r in enumerate(there)]
+
+
+def value(feature, history, t, seen, visits=()):
     """The reference, of what had arrived by *seen*."""
-    there = {}
-    for source, records in history.items():
-        records = sorted((r for r in records if r.arrival * HOUR <= seen), key=lambda r: r.arrival)
-        there[source] = [Record(r.time, r.values, r.id, r.known_at, i) for i, r in enumerate(records)]
-    return reference.value(feature, there, t)
+    towns = {town: arrived([r for name, r in visits if name == town], seen) for town, _ in visits}
+    there = {source: arrived(found, seen) for source, found in history.items()}
+    return reference.value(feature, there, t, None, {"visits": towns})
 
 
 TIMES = st.integers(0, 16).map(lambda k: k * 12 * HOUR)
@@ -119,18 +138,23 @@ HISTORY = st.fixed_dictionaries(
 )
 KEYS = ["7", "10", "é", "b", "B", "nobody"]
 BASE = st.dictionaries(st.sampled_from(KEYS[:-1]), HISTORY, max_size=5)
+VISIT = st.tuples(
+    st.sampled_from(["Łódź", "Rom", "Ur"]),
+    st.builds(lambda t, i, a: Record(t, {}, i, arrival=a), TIMES, st.sampled_from("123"), st.integers(0, 300)),
+)
+VISITED = st.lists(VISIT, max_size=6, unique_by=lambda found: found[1].arrival)
 PAIRS = st.lists(st.tuples(st.sampled_from(KEYS), TIMES, st.integers(0, 300)), min_size=1, max_size=30)
 
 
 @settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
-@given(base=BASE, pairs=PAIRS, memory=st.sampled_from([1, 1 << 30]), limited=st.booleans())
-def test_every_pair_equals_the_reference(base, pairs, memory, limited):
+@given(base=BASE, visits=VISITED, pairs=PAIRS, memory=st.sampled_from([1, 1 << 30]), limited=st.booleans())
+def test_every_pair_equals_the_reference(base, visits, pairs, memory, limited):
     nothing = {"orders": [], "profile": [], "states": []}
     seen = [h * HOUR for _, _, h in pairs] if limited else None
     with tempfile.TemporaryDirectory() as folder:
         found = pair_features(
             FEATURES,
-            lake_of(folder, base),
+            lake_of(folder, base, visits),
             SCHEMA,
             customers=[c for c, _, _ in pairs],
             moments=[t for _, t, _ in pairs],
@@ -138,7 +162,9 @@ def test_every_pair_equals_the_reference(base, pairs, memory, limited):
             memory=memory,
         )
     for feature in FEATURES:
-        expected = [value(feature, base.get(c, nothing), t, h * HOUR if limited else 10**18) for c, t, h in pairs]
+        expected = [
+            value(feature, base.get(c, nothing), t, h * HOUR if limited else 10**18, visits) for c, t, h in pairs
+        ]
         assert found.columns[feature.name].to_list() == expected, feature.name
         assert found.columns[feature.name].kind is feature.kind(SCHEMA)
     whole = [

@@ -8,23 +8,25 @@ also has its own "as received by then": rows that came to the lake later do not 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from vigie.definition.aggregate import Aggregate, AtMoment, EventColumn
-from vigie.definition.expression import Expression, Feature
+from vigie.definition.aggregate import AtMoment
+from vigie.definition.expression import Feature
 from vigie.definition.kind import Kind, Schema
-from vigie.definition.source import Column, Events, Table, sources_of
-from vigie.errors import FeatureError, did_you_mean
+from vigie.definition.related import own_columns, own_sources, related_columns, related_sources
+from vigie.definition.source import Events, Table
 from vigie.features import rowwise
 from vigie.features.history import Block, Histories
 from vigie.features.kernel import evaluate
 from vigie.features.partitions import Partitions
 from vigie.features.reading import Need, SourceLake
+from vigie.features.relations import load_relations, memory_left, needs_in
 from vigie.features.training_set import MEMORY, Progress
 from vigie.features.values import Array, Columns, Values
 from vigie.features.windows import Rows, Windows
@@ -63,35 +65,6 @@ class PairPart:
     places: Array
     columns: Columns
     known: Array
-
-
-def needs_of_features(expressions: Iterable[Expression], schema: Schema) -> dict[str, Need]:
-    """What is read of every source to compute *expressions*.
-
-    Raises:
-        FeatureError: A source has not a column.
-        DefinitionError: Two different sources have one name.
-    """
-    everything = list(expressions)
-    sources = sources_of(everything)
-    columns: dict[str, dict[str, Kind]] = {name: {} for name in sources}
-    for source, column in _read(everything):
-        kinds = schema.get(source.name, {})
-        if column not in kinds:
-            raise FeatureError(
-                f"'{source.name}' has no column '{column}'", where=source.name, remedy=did_you_mean(column, kinds)
-            )
-        columns[source.name][column] = kinds[column]
-    return {name: Need(source, columns[name]) for name, source in sources.items()}
-
-
-def _read(expressions: Iterable[Expression]) -> Iterator[tuple[Table | Events, str]]:
-    for expression in expressions:
-        for node in expression.walk():
-            if isinstance(node, Column | EventColumn):
-                yield node.source, node.column
-            elif isinstance(node, Aggregate) and node.events.condition is not None:
-                yield from _read([node.events.condition])
 
 
 def pair_features(
@@ -181,30 +154,26 @@ def each_part(
     """
     if not len(moments):
         return
-    needs = needs_of_features(features, schema)
-    if isinstance(at, Events):
-        needs = _with_source(needs, at, schema)
-    pinned = {name: lake.version(name) if versions is None else versions[name] for name in needs}
+    work = _Work(list(features), schema, at if isinstance(at, Events) else None, memory, progress)
+    pinned = {n: lake.version(n) if versions is None else versions[n] for n in (*work.needs, *work.related)}
     keys = pl.Series("key", customers, dtype=pl.String)
-    asked = _Asked.of(keys, np.asarray(moments, dtype=np.int64))
+    when = np.asarray(moments, dtype=np.int64)
     if seen is None:
-        yield from _parts(features, needs, lake, schema, pinned, asked, at, memory, progress)
+        relations = load_relations(work.related, lake, pinned, as_of=FOREVER)
+        yield from _parts(work, lake, pinned, _Asked.of(keys, when), relations)
         return
-    with tempfile.TemporaryDirectory(prefix="vigie-seen-") as folder:
-        limits = np.broadcast_to(np.asarray(seen, dtype=np.int64), len(keys))
-        own = pl.Series("pair", np.arange(len(keys))).cast(pl.String)
-        pairs = pl.DataFrame({"_pair": own, "_key": keys, "_seen": limits})
-        received = _Received(lake, pinned, needs, pairs, Path(folder))
-        alone = _Asked.of(own, np.asarray(moments, dtype=np.int64))
-        yield from _parts(features, needs, received, schema, dict.fromkeys(needs, 0), alone, at, memory, progress)
-
-
-def _with_source(needs: dict[str, Need], at: Events, schema: Schema) -> dict[str, Need]:
-    """The needs with the columns of the condition under which events are moments."""
-    condition = [at.condition] if at.condition is not None else []
-    columns = {column: schema[at.name][column] for _, column in _read(condition)}
-    before = needs[at.name].columns if at.name in needs else {}
-    return {**needs, at.name: Need(at.unfiltered, {**before, **columns})}
+    limits = np.broadcast_to(np.asarray(seen, dtype=np.int64), len(keys))
+    # What customers belong to is loaded whole, so once for each limit; without it all limits are one piece of work.
+    groups = [limits == limit for limit in np.unique(limits)] if work.related else [np.ones(len(keys), dtype=bool)]
+    for group in groups:
+        places = np.flatnonzero(group)
+        own = pl.Series("pair", np.arange(len(places))).cast(pl.String)
+        pairs = pl.DataFrame({"_pair": own, "_key": keys.gather(places), "_seen": limits[places]})
+        relations = load_relations(work.related, _Before(lake, int(limits[places[0]])), pinned, as_of=FOREVER)
+        with tempfile.TemporaryDirectory(prefix="vigie-seen-") as folder:
+            received = _Received(lake, pinned, work.needs, pairs, Path(folder))
+            for part in _parts(work, received, pinned, _Asked.of(own, when[places]), relations):
+                yield PairPart(places[part.places], part.columns, part.known)
 
 
 # -- which pairs -----------------------------------------------------------------------------------------------------
@@ -242,34 +211,61 @@ class _Asked:
         return places, counts
 
 
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is computed, and what is read for it.
+
+    Attributes:
+        features: To compute.
+        schema: Kinds of the columns.
+        at: Events that the moments are taken at.
+        memory: Bytes that may be used, about.
+        progress: Told about the work.
+    """
+
+    features: list[Feature]
+    schema: Schema
+    at: Events | None
+    memory: int
+    progress: Progress | None
+
+    @cached_property
+    def needs(self) -> dict[str, Need]:
+        """What is read by the customer's key, of each source."""
+        sources, columns = own_sources(self.features), own_columns(self.features)
+        if self.at is not None:
+            sources.setdefault(self.at.name, self.at.unfiltered)
+            more = own_columns([self.at.condition]) if self.at.condition is not None else {}
+            columns = {name: tuple(dict.fromkeys((*columns.get(name, ()), *more.get(name, ())))) for name in sources}
+        return needs_in(sources, columns, self.schema)
+
+    @cached_property
+    def related(self) -> dict[str, Need]:
+        """What is read by the key of what a customer belongs to, of each source."""
+        return needs_in(related_sources(self.features), related_columns(self.features), self.schema)
+
+
 def _parts(
-    features: Sequence[Feature],
-    needs: Mapping[str, Need],
-    lake: SourceLake,
-    schema: Schema,
-    versions: Mapping[str, int],
-    asked: _Asked,
-    at: Table | Events | None,
-    memory: int,
-    progress: Progress | None,
+    work: _Work, lake: SourceLake, versions: Mapping[str, int], asked: _Asked, relations: Mapping[str, Histories]
 ) -> Iterator[PairPart]:
-    step = max(memory // (_CELL * max(len(features), 1)), _FEWEST)
     there = np.zeros(len(asked.keys), dtype=bool)
+    progress = work.progress
     reading = None if progress is None else (lambda share: progress("read", share / 2))
-    if needs:
-        with Partitions(needs, lake, versions, FOREVER, memory, asked.keys.to_list(), reading) as partitions:
+    memory = memory_left(work.memory, relations)
+    if work.needs:
+        with Partitions(work.needs, lake, versions, FOREVER, memory, asked.keys.to_list(), reading) as partitions:
             for i in range(partitions.count):
                 histories = partitions.load(i)
                 codes = pl.Series(histories.customers, dtype=pl.String).cast(pl.Enum(asked.keys)).to_physical()
                 there[codes.to_numpy()] = True
-                yield from _computed(features, schema, histories, codes.to_numpy().astype(np.int64), asked, at, step)
+                yield from _computed(work, histories, codes.to_numpy().astype(np.int64), asked, relations)
                 if progress is not None:
                     progress("features", 0.5 + 0.5 * (i + 1) / partitions.count)
     absent = np.flatnonzero(~there)
     if len(absent):
-        blocks = {name: _empty(need, len(absent)) for name, need in needs.items()}
+        blocks = {name: _empty(need, len(absent)) for name, need in work.needs.items()}
         nobody = Histories(np.array(asked.keys.gather(absent).to_list(), dtype=object), blocks)
-        for part in _computed(features, schema, nobody, absent, asked, at, step):
+        for part in _computed(work, nobody, absent, asked, relations):
             yield PairPart(part.places, part.columns, np.zeros(len(part.places), dtype=bool))
 
 
@@ -282,41 +278,38 @@ def _empty(need: Need, customers: int) -> Block:
 
 
 def _computed(
-    features: Sequence[Feature],
-    schema: Schema,
-    histories: Histories,
-    codes: Array,
-    asked: _Asked,
-    at: Table | Events | None,
-    step: int,
+    work: _Work, histories: Histories, codes: Array, asked: _Asked, relations: Mapping[str, Histories]
 ) -> Iterator[PairPart]:
     """The pairs of the customers of *histories*, whose codes among those asked for are *codes*."""
+    step = max(work.memory // (_CELL * max(len(work.features), 1)), _FEWEST)
     places, counts = asked.pairs_of(codes)
     local = np.repeat(np.arange(len(codes), dtype=np.int64), counts)
     moments = asked.moments[places]
-    events = _events_at(at, histories.blocks[at.name], local, moments) if isinstance(at, Events) else None
+    at = work.at
+    events = _events_at(at, histories.blocks[at.name], local, moments) if at is not None else None
     for begin in range(0, len(places), step):
         part = slice(begin, begin + step)
         rows = Rows(local[part], moments[part], None if events is None else events[part])
-        columns = _evaluated(features, schema, histories, rows)
+        columns = _evaluated(work, histories, rows, relations)
         yield PairPart(asked.order[places[part]], columns, np.ones(len(rows), dtype=bool))
 
 
-def _evaluated(features: Sequence[Feature], schema: Schema, histories: Histories, rows: Rows) -> Columns:
+def _evaluated(work: _Work, histories: Histories, rows: Rows, relations: Mapping[str, Histories]) -> Columns:
+    features, blocks = work.features, histories.blocks
     if rows.events is None or not (rows.events < 0).any():
-        values = evaluate(features, histories.blocks, rows)
+        values = evaluate(features, blocks, rows, relations)
         return {f.name: v for f, v in zip(features, values, strict=True)}
     # Pairs without an event have no value of "the event at the moment"; everything else they have.
     found, lost = rows.events >= 0, np.flatnonzero(rows.events < 0)
     asks = {f.name for f in features if any(isinstance(node, AtMoment) for node in f.walk())}
-    both = evaluate(features, histories.blocks, rows.take(found))
+    both = evaluate(features, blocks, rows.take(found), relations)
     others = [f for f in features if f.name not in asks]
-    rest = evaluate(others, histories.blocks, Rows(rows.codes[lost], rows.moments[lost]))
+    rest = evaluate(others, blocks, Rows(rows.codes[lost], rows.moments[lost]), relations)
     of_lost = {f.name: values for f, values in zip(others, rest, strict=True)}
     undo = np.argsort(np.concatenate([np.flatnonzero(found), lost]), kind="stable")
     return {
         feature.name: Values.concat(
-            [values, of_lost.get(feature.name) or Values.missing(feature.kind(schema), len(lost))]
+            [values, of_lost.get(feature.name) or Values.missing(feature.kind(work.schema), len(lost))]
         ).take(undo)
         for feature, values in zip(features, both, strict=True)
     }
@@ -341,6 +334,25 @@ def _events_at(source: Events, block: Block, codes: Array, moments: Array) -> Ar
 
 
 # -- as received by then ---------------------------------------------------------------------------------------------
+
+
+class _Before:
+    """A lake without the rows that it received after a moment.
+
+    Args:
+        lake: The lake itself.
+        seen: The moment, µs.
+    """
+
+    def __init__(self, lake: SourceLake, seen: int) -> None:
+        self._lake, self._seen = lake, seen
+
+    def version(self, name: str) -> int:
+        return self._lake.version(name)
+
+    def scan(self, name: str, *, version: int | None = None) -> pl.LazyFrame:
+        rows = self._lake.scan(name, version=version)
+        return rows.filter(pl.col("_ingested_at").dt.timestamp("us") <= self._seen)
 
 
 class _Received:

@@ -14,7 +14,7 @@ import polars as pl
 
 from vigie.clock import iso
 from vigie.definition import Events, Feature, Schema, Table
-from vigie.definition.related import own_sources
+from vigie.definition.related import own_sources, related_sources
 from vigie.errors import DataError
 from vigie.features.spine import pair_features
 
@@ -116,8 +116,8 @@ class Explainer:
         total = sum(map(len, now.values()))
         if not total and not any(self._then(source, difference) is not None for source in sources.values()):
             return ()
-        if total > MOST_ROWS:
-            return ()
+        if total > MOST_ROWS or sources.keys() & related_sources([feature]).keys():
+            return ()  # a customer's copies would not be found where others look him up
         variants = self._variants(sources, now, difference)[: max(_MOST_COPIED // max(total, 1), 20)]
         return self._first_that_agrees(feature, schema, at, sources, variants, difference)
 
