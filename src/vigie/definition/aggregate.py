@@ -20,6 +20,7 @@ from vigie.errors import DefinitionError
 
 if TYPE_CHECKING:
     from vigie.definition.source import Events
+    from vigie.definition.text import EmbeddingGroup
 
 _ANY = frozenset(Kind)
 _NUMBER = frozenset({Kind.NUMBER, Kind.BOOLEAN})
@@ -328,6 +329,21 @@ class EventColumn(EventValue):
 
     source: Events
     column: str
+
+    @property
+    def reads(self) -> str:
+        """The column of the source that is read for it."""
+        return self.column
+
+    def embedding(self, components: int) -> EmbeddingGroup:
+        """Free text as numbers: the first so many components of each text's embedding; see :mod:`vigie.definition.text`.
+
+        Raises:
+            DefinitionError: *components* is no number from 1 to 64.
+        """
+        from vigie.definition.text import embedding_of
+
+        return embedding_of(self.source, self.column, components)  # type: ignore[no-any-return]
 
     def meaning(self) -> list[Any]:
         return ["event_column", self.source.unfiltered.meaning(), self.column]

@@ -14,6 +14,7 @@ from vigie.definition.expression import OPERATIONS, Expression, Feature, Literal
 from vigie.definition.operation import FeatureOperation, Operation
 from vigie.definition.related import Related
 from vigie.definition.source import Column, Events, Table
+from vigie.definition.text import EventEmbedding, TableEmbedding
 from vigie.definition.window import Window
 from vigie.errors import DefinitionError
 
@@ -37,6 +38,9 @@ def _node(expression: Expression) -> dict[str, Any]:
             return {"node": "literal", "value": expression.value}
         case Moment():
             return {"node": "moment"}
+        case EventEmbedding() | TableEmbedding():
+            source = source_to_data(expression.source)
+            return {"node": "embedding", "source": source, "text": expression.text, "component": expression.component}
         case Column():
             return {"node": "column", "source": source_to_data(expression.source), "column": expression.column}
         case EventColumn():
@@ -133,6 +137,12 @@ def _column(data: dict[str, Any]) -> Expression:
     return Column(source, data["column"])
 
 
+def _embedding(data: dict[str, Any]) -> Expression:
+    source = source_from_data(data["source"])
+    made = TableEmbedding.make if isinstance(source, Table) else EventEmbedding.make
+    return made(source, str(data["text"]), int(data["component"]))  # type: ignore[arg-type]
+
+
 def _at_moment(data: dict[str, Any]) -> Expression:
     value = from_data(data["value"])
     assert isinstance(value, EventValue)
@@ -169,6 +179,7 @@ _BUILD: dict[str, Callable[[dict[str, Any]], Expression]] = {
     "moment": lambda _: Moment(),
     "column": _column,
     "event_column": _event_column,
+    "embedding": _embedding,
     "at_moment": _at_moment,
     "aggregate": _aggregate,
     "related": _related,

@@ -355,7 +355,7 @@ def _columns(nodes: Iterable[Expression]) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = {}
     for node in nodes:
         if isinstance(node, Column | EventColumn):
-            found.setdefault(node.source.name, {})[node.column] = None
+            found.setdefault(node.source.name, {})[node.reads] = None
         elif isinstance(node, Aggregate):
             found.setdefault(node.events.name, {})
     return {source: tuple(columns) for source, columns in found.items()}

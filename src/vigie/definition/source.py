@@ -98,6 +98,21 @@ class Column(Feature):
     source: Table
     column: str
 
+    @property
+    def reads(self) -> str:
+        """The column of the source that is read for it."""
+        return self.column
+
+    def embedding(self, components: int) -> FeatureGroup:
+        """Free text as numbers: the first so many components of the text's embedding; see :mod:`vigie.definition.text`.
+
+        Raises:
+            DefinitionError: *components* is no number from 1 to 64.
+        """
+        from vigie.definition.text import embedding_of
+
+        return embedding_of(self.source, self.column, components)  # type: ignore[no-any-return]
+
     def meaning(self) -> list[Any]:
         return ["column", self.source.meaning(), self.column]
 
