@@ -66,7 +66,9 @@ class SqlReader:
             SourceError: The database does not answer, or there is no such table or column.
         """
         assert self.location.watermark is not None
-        greatest: sa.Select[Any] = sa.select(sa.func.max(sa.column(self.location.watermark))).select_from(self._everything())
+        greatest: sa.Select[Any] = sa.select(sa.func.max(sa.column(self.location.watermark))).select_from(
+            self._everything()
+        )
         engine = self._engine()
         try:
             with engine.connect() as connection:
