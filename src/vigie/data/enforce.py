@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import polars as pl
@@ -78,6 +78,8 @@ class Enforcer:
     def enforce(self, batch: Batch) -> Enforced:
         """Split a batch into good and rejected rows; each of its rows is in exactly one of them."""
         height = len(batch.rows)
+        if not batch.frame.width:  # rows of JSON that are all empty: a frame without columns has no height
+            batch = replace(batch, frame=pl.DataFrame({self._key: [None] * height}))
         typed: dict[str, pl.Series] = {}
         reject = _Rejections(height)
         unreadable: dict[str, tuple[int, int]] = {}

@@ -1,6 +1,6 @@
 """The spool: events that were received and are not in the lake yet, as JSON lines in files that only grow.
 
-A process appends to segments of its own, ``<state>/spool/<source>/<moment>-<process id>-<sequence>.jsonl``. One append is
+A process appends to segments of its own, ``<state>/spool/<source>/<moment>-<process id>-<chance>.jsonl``. One append is
 one ``write`` to a descriptor opened with ``O_APPEND``: when it returns, the rows are with the operating system and outlive
 a killed process. A line is ``[moment of reception in µs, origin, row]``; moments never go down within a segment.
 
@@ -18,6 +18,7 @@ import heapq
 import logging
 import os
 import re
+import secrets
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from vigie.clock import Clock, iso
 from vigie.errors import JournalError
 
 SUFFIX = ".jsonl"
+_END = b"null\n"
+"""Last line of a segment that its process has closed; a killed one leaves none."""
 _READ = 4 << 20
 _REMEDY = "free or mount the disk; events are refused until they can be kept"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
@@ -66,6 +69,7 @@ class _Open:
     descriptor: int
     path: Path
     size: int = 0
+    torn: bool = False
 
 
 class Spool:
@@ -139,15 +143,22 @@ class Spool:
                     total += path.stat().st_size
         return total
 
-    def read(self, source: str, taken: Mapping[str, int], until: int) -> Iterator[Received]:
+    def read(
+        self, source: str, taken: Mapping[str, int], until: int, only: Collection[str] | None = None
+    ) -> Iterator[Received]:
         """The rows received up to the moment *until*, in order of reception, over all segments.
 
         Args:
             source: Name of the source.
             taken: Bytes of each segment to pass over.
             until: µs since 1970-01-01 UTC. Read the clock first, then call this.
+            only: Names of the segments to read; ``None``: all.
         """
-        parts = [_lines(path, taken.get(path.name, 0), path.stat().st_size, until) for path in self.segments(source)]
+        parts = []
+        for path in self.segments(source):
+            if only is None or path.name in only:
+                with contextlib.suppress(FileNotFoundError):
+                    parts.append(_lines(path, taken.get(path.name, 0), path.stat().st_size, until))
         yield from heapq.merge(*parts, key=lambda line: (line.moment, line.segment, line.end))
 
     def remove(self, source: str, taken: Mapping[str, int]) -> list[str]:
@@ -164,13 +175,23 @@ class Spool:
         torn = []
         for path in self.segments(source):
             with _locked(path, wait=False) as held:
-                if held is None or _whole(held) > taken.get(path.name, 0):
+                if held is None or not _nothing_after(held, taken.get(path.name, 0)):
                     continue
                 if os.fstat(held).st_size > _whole(held):
                     torn.append(path.name)
                     log.warning("%s ended in the middle of a row: its writer was killed before it had answered", path)
                 path.unlink(missing_ok=True)
         return torn
+
+    def orphans(self, source: str) -> list[str]:
+        """Segments whose process was killed: what is in them may never have been put online."""
+        found = []
+        for path in self.segments(source):
+            with _locked(path, wait=False) as held:
+                if held is not None and (size := os.fstat(held).st_size):
+                    if os.pread(held, len(_END), max(0, size - len(_END))) != _END:
+                        found.append(path.name)
+        return found
 
     @contextlib.contextmanager
     def taking(self, source: str, *, wait: bool = True) -> Iterator[bool]:
@@ -208,7 +229,7 @@ class Spool:
         if self._owner != os.getpid():
             for name in list(self._open):
                 self._end(name)
-            self._owner = os.getpid()
+            self._owner, self._open = os.getpid(), {}
         current = self._open.get(source)
         if current is not None and current.size >= self._segment_bytes:
             self._end(source)
@@ -223,6 +244,7 @@ class Spool:
                 os.fsync(current.descriptor)
         except OSError:
             # Somebody may have read whole lines of it already, so nothing is undone: the torn line stays the last.
+            current.torn = True
             self._end(source)
             raise
         current.size += written
@@ -232,11 +254,10 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         stamp = iso(moment - moment % 1_000_000).replace("-", "").replace(":", "")
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        sequence = 0
         while True:
-            # O_EXCL: in containers every server is process 1, and two may share a volume.
-            path = folder / f"{stamp}-{os.getpid()}-{sequence:04d}{SUFFIX}"
-            sequence += 1
+            # No name may ever come again, not in another container's process 1 either: how much of a segment was taken
+            # is remembered by its name, even after it was removed.
+            path = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
             try:
                 descriptor = os.open(path, flags, 0o640)
             except FileExistsError:
@@ -257,6 +278,9 @@ class Spool:
     def _end(self, source: str) -> None:
         current = self._open.pop(source, None)
         if current is not None:
+            if self._owner == os.getpid() and not current.torn:
+                with contextlib.suppress(OSError):
+                    os.write(current.descriptor, _END)
             os.close(current.descriptor)
 
 
@@ -278,7 +302,7 @@ def _lines(path: Path, begin: int, size: int, until: int) -> Iterator[Received]:
         end = begin
         for line in _whole_lines(file, size - begin):
             end += len(line)
-            if line.isspace():
+            if line.isspace() or line == _END:
                 continue
             try:
                 moment, origin, row = decode(line)
@@ -300,6 +324,16 @@ def _whole_lines(file: Any, left: int) -> Iterator[bytes]:
         rest = lines.pop()
         for line in lines:
             yield line + b"\n"
+
+
+def _nothing_after(descriptor: int, begin: int) -> bool:
+    """Whether no whole row follows in a segment: at most blanks, its end, and a row that is torn."""
+    end = _whole(descriptor)
+    if begin >= end:
+        return True
+    part = os.pread(descriptor, min(end - begin, _READ), begin)
+    rest = part.replace(_END, b"").strip()
+    return not rest and (begin + len(part) >= end or _nothing_after(descriptor, begin + len(part)))
 
 
 def _whole(descriptor: int) -> int:
