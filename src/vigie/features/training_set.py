@@ -18,6 +18,8 @@ from vigie.definition.moments import At
 from vigie.definition.related import own_columns, related_columns
 from vigie.definition.score import Score
 from vigie.definition.source import Column, Events
+from vigie.definition.text import texts_of
+from vigie.errors import FeatureError
 from vigie.features import rowwise
 from vigie.features.entities import Relations
 from vigie.features.history import Histories
@@ -28,6 +30,8 @@ from vigie.features.reading import Need, SourceLake
 from vigie.features.relations import load_relations, memory_left, needs_in
 from vigie.features.rowset import Gathering, RowSet
 from vigie.features.rowwise import leaf_name, leaves_of
+from vigie.features.text.columns import TextColumns
+from vigie.features.text.reduction import Reduction
 from vigie.features.values import Array, Columns
 from vigie.features.windows import Rows
 
@@ -71,6 +75,7 @@ class TrainingSet(FeatureSet):
         versions: Version of every source in the lake.
         immature: Rows of the population left out because their outcome lies after *as_of*.
         unknown: Rows of the population left out because their outcome is null.
+        texts: What was learned of the texts that features embed.
     """
 
     labels: Array
@@ -80,6 +85,7 @@ class TrainingSet(FeatureSet):
     versions: Mapping[str, int]
     immature: int
     unknown: int
+    texts: tuple[Reduction, ...] = ()
 
 
 def build_training_set(
@@ -90,6 +96,7 @@ def build_training_set(
     as_of: int,
     memory: int = MEMORY,
     progress: Progress | None = None,
+    texts: TextColumns | None = None,
 ) -> TrainingSet:
     """The training set of *score* with what was known at *as_of*.
 
@@ -100,6 +107,7 @@ def build_training_set(
         as_of: µs. Events from this moment on and rows known after it do not exist.
         memory: Bytes that may be used, about, besides the result. Larger histories are dealt out to temporary files.
         progress: Told about the work.
+        texts: Gives the components of texts that features embed.
 
     Raises:
         FeatureError: The lake has not a source or column that is needed.
@@ -110,7 +118,7 @@ def build_training_set(
     with _partitions(score, lake, schema, versions, as_of, left, None, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            return labelled_rows(score, histories, partitions.earliest, as_of, relations)
+            return labelled_rows(score, with_texts(score, histories, texts), partitions.earliest, as_of, relations)
 
         gathering = Gathering(partitions.count)
         for part in _each(partitions, one, progress):
@@ -128,6 +136,7 @@ def build_training_set(
         versions=versions,
         immature=found.immature,
         unknown=found.unknown,
+        texts=texts.reductions if texts is not None else (),
     )
 
 
@@ -140,6 +149,7 @@ def build_feature_set(
     customers: Sequence[str] | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
+    texts: TextColumns | None = None,
 ) -> Iterator[FeatureSet]:
     """The population of *score* at the moment *as_of*, in partitions of customers.
 
@@ -153,6 +163,7 @@ def build_feature_set(
         customers: Keys of the only customers wanted; ``None``: all. Those outside the population are left out.
         memory: Bytes that may be used, about.
         progress: Told about the work.
+        texts: Gives the components of texts that features embed.
 
     Yields:
         Rows in order of customer; the customers of two partitions are in no order.
@@ -166,12 +177,29 @@ def build_feature_set(
     with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            return scored_rows(score, histories, as_of, relations)
+            return scored_rows(score, with_texts(score, histories, texts), as_of, relations)
 
         for part in _each(partitions, one, progress):
             if len(part):
                 keys = part.customers[part.codes]
                 yield FeatureSet(keys, part.moments, part.features, part.extras)
+
+
+def with_texts(score: Score, histories: Histories, texts: TextColumns | None) -> Histories:
+    """*histories* with the components of the texts that the features of *score* embed.
+
+    Raises:
+        FeatureError: There are such texts, and nothing gives their components.
+    """
+    if texts is not None:
+        return texts.of(histories)
+    for source, column in texts_of(score.bound_features):
+        raise FeatureError(
+            f"'{column}' is embedded, and what was learned of its texts is not given",
+            where=source,
+            remedy="pass texts=, which training makes and a bundle holds",
+        )
+    return histories
 
 
 # -- one partition ---------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def make_bundle(
             {name: values.take(validated) for name, values in training_set.features.items()}, cv.probability
         ),
         lineage=lineage(training_set, result, split, options),
+        texts=training_set.texts,
         metrics={
             "test": result.test.to_data(),
             "cross_validation": result.cv_mean.to_data(),

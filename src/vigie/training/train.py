@@ -164,16 +164,7 @@ def _task(training_set: TrainingSet, options: TrainOptions) -> _Task:
         raise TrainingError("no features", where=where)
     leaves = {**training_set.extras, **training_set.features}
     rule: Values | None = evaluate(score.rule, leaves, n) if score.rule is not None else None
-    horizon = score.horizon.microseconds if score.horizon is not None else 0
-    split = split_rows(
-        labels,
-        training_set.moments,
-        training_set.customers,
-        has_time=score.has_time,
-        horizon=horizon,
-        share=options.split,
-        seed=options.seed,
-    )
+    split = split_of(training_set, options)
     # With moments at events every customer is decided alone: there is nobody to be ranked against.
     limit = None if isinstance(score.moments, At) else score.decision.capacity
     return _Task(
@@ -181,6 +172,24 @@ def _task(training_set: TrainingSet, options: TrainOptions) -> _Task:
         payoff=payoff_values(score.decision.payoff(), leaves, n),
         capacity=Capacity.of(limit, training_set.moments),
         split=split,
+    )
+
+
+def split_of(training_set: TrainingSet, options: TrainOptions) -> Split:
+    """Which rows of *training_set* learn and which test.
+
+    Raises:
+        TrainingError: There are too few rows of one class for both parts.
+    """
+    score = training_set.score
+    return split_rows(
+        training_set.labels,
+        training_set.moments,
+        training_set.customers,
+        has_time=score.has_time,
+        horizon=score.horizon.microseconds if score.horizon is not None else 0,
+        share=options.split,
+        seed=options.seed,
     )
 
 

@@ -25,6 +25,11 @@ class Embeds(Protocol):
     """What is asked of a transformer."""
 
     @property
+    def name(self) -> str:
+        """What the model calls itself."""
+        ...
+
+    @property
     def weights(self) -> str:
         """Hash of the model."""
         ...
