@@ -72,7 +72,7 @@ def pair_features(
     lake: SourceLake,
     schema: Schema,
     *,
-    customers: Sequence[str] | Array,
+    customers: Sequence[str] | Array | pl.Series,
     moments: Sequence[int] | Array,
     at: Table | Events | None = None,
     seen: int | Sequence[int] | Array | None = None,
@@ -112,14 +112,14 @@ def pair_features(
             if name not in data:
                 kinds[name], codes[name] = values.kind, {}
                 data[name] = np.empty(n, dtype=values.data.dtype)
-            data[name][part.places] = _coded(values, codes[name])
+            data[name][part.places] = coded(values, codes[name])
     columns = {name: _sorted(kinds[name], column, tuple(codes[name])) for name, column in data.items()}
     missing = {f.name: Values.missing(f.kind(schema), 0) for f in features if f.name not in columns}
     return PairFeatures({f.name: {**missing, **columns}[f.name] for f in features}, known)
 
 
-def _coded(values: Values, codes: dict[str, int]) -> Array:
-    """The data of a part, categories in the codes of the whole."""
+def coded(values: Values, codes: dict[str, int]) -> Array:
+    """The data of a part, categories in the codes of the whole, which grow by those that are new."""
     if values.kind is not Kind.CATEGORY:
         return values.data
     table = [codes.setdefault(text, len(codes)) for text in values.categories]
@@ -139,7 +139,7 @@ def each_part(
     lake: SourceLake,
     schema: Schema,
     *,
-    customers: Sequence[str] | Array,
+    customers: Sequence[str] | Array | pl.Series,
     moments: Sequence[int] | Array,
     at: Table | Events | None = None,
     seen: int | Sequence[int] | Array | None = None,
