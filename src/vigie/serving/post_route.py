@@ -6,25 +6,17 @@ written. Every refusal has one shape, and only what is listed in the OpenAPI pag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-from starlette.types import Receive, Scope, Send
-
-from vigie.clock import Clock, stopwatch
+from vigie.clock import Clock
 from vigie.journal import identifiers
+from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.messages import Row, ScoreAnswer, moment_asked
 from vigie.serving.metrics import Metrics
-from vigie.serving.refusal import Refusal, RequestError, refused
+from vigie.serving.refusal import RequestError
 from vigie.serving.scoring import Asked, Scoring
 from vigie.serving.settings import ServingSettings
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-_REQUEST_ID_HEADERS = (b"x-request-id", b"x-amzn-sagemaker-inference-id")
-
-encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class Sent:
     request_id: str | None = None
 
 
-class PostRoute:
+class PostRoute(BodyRoute):
     """Scores what is posted, with one model.
 
     Args:
@@ -63,87 +55,15 @@ class PostRoute:
         metrics: Metrics,
         settings: ServingSettings,
     ) -> None:
-        self._label = label
-        self._scoring = scoring
-        self._read = read
-        self._write = write
-        self._clock = clock
-        self._metrics = metrics
-        self._limit = settings.max_body_bytes
+        super().__init__(label, clock=clock, metrics=metrics, limit=settings.max_body_bytes, fewer="customers")
+        self._scoring, self._read, self._write = scoring, read, write
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        arrived = stopwatch()
-        now = self._clock.now()
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        request_id = _request_id(headers)
-        status, more = 200, []
-        try:
-            if scope["method"] != "POST":
-                more = [(b"allow", b"POST")]
-                raise refused(405, "method", f"{scope['method']} is not answered here", "send POST", "protocol")
-            body = await self._body(headers, receive)
-            if body is None:
-                return
-            started = stopwatch()
-            sent = self._read(body, headers.get(b"content-type", b"").decode("latin-1"))
-            request_id = sent.request_id or request_id or identifiers(now)[0]
-            if isinstance(self._scoring, RequestError):
-                raise self._scoring
-            client = scope.get("client")
-            asked = Asked(request_id, now, moment_asked(sent.as_of, now), started, client[0] if client else "")
-            answer = encode(self._write(await self._scoring.score(sent.rows, asked)))
-        except RequestError as problem:
-            request_id = request_id or identifiers(now)[0]
-            status, answer = problem.status, encode(Refusal(list(problem.details), request_id))
-            if status == 503:
-                more = [(b"retry-after", b"1")]
-            self._metrics.error(problem.kind)
-        self._metrics.request(self._label, status, stopwatch() - arrived)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", b"application/json"),
-                    (b"content-length", b"%d" % len(answer)),
-                    (b"x-request-id", request_id.encode()),
-                    *more,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": answer})
-
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
-        """The whole body, or ``None`` if the caller went away.
-
-        Raises:
-            RequestError: It is longer than allowed.
-        """
-        declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            raise self._too_long()
-        parts: list[bytes] = []
-        length = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            part: bytes = message.get("body", b"")
-            length += len(part)
-            if length > self._limit:
-                raise self._too_long()
-            if not message.get("more_body", False):
-                return b"".join([*parts, part]) if parts else part
-            parts.append(part)
-
-    def _too_long(self) -> RequestError:
-        return refused(413, "body", f"longer than {self._limit:,} bytes", "send fewer customers at once", "protocol")
-
-
-def _request_id(headers: dict[bytes, bytes]) -> str:
-    """The caller's id from a header; empty if there is none that could be sent back."""
-    for name in _REQUEST_ID_HEADERS:
-        text = headers.get(name, b"").decode("latin-1")
-        if REQUEST_ID.fullmatch(text):
-            return text
-    return ""
+    async def answer(self, posted: Posted) -> object:
+        """The scores of the customers in the body."""
+        sent = self._read(posted.body, posted.content_type)
+        posted.request_id = sent.request_id or posted.request_id or identifiers(posted.at)[0]
+        if isinstance(self._scoring, RequestError):
+            raise self._scoring
+        moment = moment_asked(sent.as_of, posted.at)
+        asked = Asked(posted.request_id, posted.at, moment, posted.started, posted.caller)
+        return self._write(await self._scoring.score(sent.rows, asked))

@@ -1,0 +1,137 @@
+"""What every plain ASGI route that reads a body has in common: limits, refusals in one shape, the request's id, metrics."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from vigie.clock import Clock, stopwatch
+from vigie.journal import identifiers
+from vigie.serving.metrics import Metrics
+from vigie.serving.refusal import Refusal, RequestError, refused
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+_REQUEST_ID_HEADERS = (b"x-request-id", b"x-amzn-sagemaker-inference-id")
+
+encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Posted:
+    """A request whose body is there.
+
+    Attributes:
+        body: All of it.
+        content_type: Its media type as sent; empty for none.
+        request_id: From a header, or one of ours; a route that finds one in the body puts it here.
+        at: The server's moment, µs UTC.
+        started: Reading of the stopwatch when the whole body was there.
+        caller: Address of the caller; empty where it is not known.
+    """
+
+    body: bytes
+    content_type: str
+    request_id: str
+    at: int
+    started: float
+    caller: str
+
+
+class BodyRoute(ABC):
+    """A route that answers a POST.
+
+    Args:
+        label: Of the route in the metrics.
+        clock: Gives requests their moment.
+        metrics: Where they are counted.
+        limit: Bytes of a body at most.
+        fewer: What to send fewer of where a body is too long.
+    """
+
+    def __init__(self, label: str, *, clock: Clock, metrics: Metrics, limit: int, fewer: str) -> None:
+        self._label, self._clock, self._metrics, self._limit, self._fewer = label, clock, metrics, limit, fewer
+
+    @abstractmethod
+    async def answer(self, posted: Posted) -> object:
+        """What is sent back, to be encoded as JSON.
+
+        Raises:
+            RequestError: The request is refused.
+        """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived = stopwatch()
+        now = self._clock.now()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        client = scope.get("client")
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        posted = Posted(b"", content_type, _request_id(headers), now, arrived, client[0] if client else "")
+        status, more = 200, []
+        try:
+            if scope["method"] != "POST":
+                more = [(b"allow", b"POST")]
+                raise refused(405, "method", f"{scope['method']} is not answered here", "send POST", "protocol")
+            body = await self._body(headers, receive)
+            if body is None:
+                return
+            posted.body, posted.started = body, stopwatch()
+            answer = encode(await self.answer(posted))
+        except RequestError as problem:
+            posted.request_id = posted.request_id or identifiers(now)[0]
+            status, answer = problem.status, encode(Refusal(list(problem.details), posted.request_id))
+            if status == 503:
+                more = [(b"retry-after", b"1")]
+            self._metrics.error(problem.kind)
+        self._metrics.request(self._label, status, stopwatch() - arrived)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", b"%d" % len(answer)),
+                    (b"x-request-id", posted.request_id.encode()),
+                    *more,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+        """The whole body, or ``None`` if the caller went away.
+
+        Raises:
+            RequestError: It is longer than allowed.
+        """
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._limit:
+            raise self._too_long()
+        parts: list[bytes] = []
+        length = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part: bytes = message.get("body", b"")
+            length += len(part)
+            if length > self._limit:
+                raise self._too_long()
+            if not message.get("more_body", False):
+                return b"".join([*parts, part]) if parts else part
+            parts.append(part)
+
+    def _too_long(self) -> RequestError:
+        return refused(413, "body", f"longer than {self._limit:,} bytes", f"send fewer {self._fewer} at once", "protocol")
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's id from a header; empty if there is none that could be sent back."""
+    for name in _REQUEST_ID_HEADERS:
+        text = headers.get(name, b"").decode("latin-1")
+        if REQUEST_ID.fullmatch(text):
+            return text
+    return ""
