@@ -14,7 +14,7 @@ from vigie.features.values import Array
 _DIGITS = 9
 """Decimals kept. Embeddings carry about seven digits; more would be noise, and differ between libraries."""
 _NOTHING = 1e-6
-"""Directions in which texts differ by less than this share of the first are none."""
+"""Directions in which texts differ by less than this, of the first direction or of a text's length, are none."""
 
 
 class Reduction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +47,8 @@ class Reduction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Returns:
             Float64 of shape (n, number of components). Each row depends on its embedding alone, to the bit.
         """
-        centred = vectors.astype(np.float64) - np.array(self.mean)
+        # In rows: NumPy adds in another order where memory lies otherwise.
+        centred = np.ascontiguousarray(vectors, dtype=np.float64) - np.array(self.mean)
         found = np.empty((len(vectors), len(self.components)))
         for i, direction in enumerate(self.components):
             # No matrix product: its last bits depend on how many rows there are.
@@ -91,7 +92,8 @@ def fit_reduction(source: str, column: str, components: int, vectors: Array, *, 
     mean = np.round(vectors.astype(np.float64).mean(axis=0), _DIGITS)
     _, spread, directions = np.linalg.svd(vectors.astype(np.float64) - mean, full_matrices=False)
     found = np.zeros((components, vectors.shape[1]))
-    there = min(components, int((spread > _NOTHING * max(float(spread[0]), _NOTHING)).sum()))
+    least = _NOTHING * max(float(spread[0]), math.sqrt(len(vectors)))
+    there = min(components, int((spread > least).sum()))
     # Mirrored directions say the same: the largest number of each is made positive.
     largest = np.abs(directions[:there]).argmax(axis=1)
     signs = np.sign(directions[np.arange(there), largest])
