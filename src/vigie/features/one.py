@@ -118,6 +118,15 @@ class Plan:
         )
 
 
+def event_items(expression: Expression, holdings: Mapping[str, Holding]) -> Items:
+    """A value of events compiled: for a run and ``lo:hi``, the values of those events, ``None`` for null.
+
+    Raises:
+        DefinitionError: A column is not held.
+    """
+    return _Compiler(holdings).items(expression)
+
+
 Run = Callable[[Any, int, list[Any], int], None]
 """From what is held of a source, the moment, and the event it is taken at, to values put into their slots."""
 
