@@ -57,8 +57,8 @@ _TYPES = {
 class Engine(Protocol):
     """What computes features."""
 
-    def values(self, features: Sequence[Feature], sample: Sample) -> list[list[Any]]:
-        """For each feature its value for each pair of the sample, in their order."""
+    def values(self, features: Sequence[Feature], sample: Sample) -> Sequence[list[Any] | None]:
+        """For each feature its value for each pair of the sample, in their order; ``None``: it cannot be asked for."""
         ...
 
     def training_set(self, score: Score, sample: Sample, as_of: int) -> TrainingSet | None:
@@ -243,6 +243,41 @@ def _arrivals(holding: Holding, found: Sequence[tuple[str, Any]]) -> Arrivals:
     )
 
 
+# -- Spark -----------------------------------------------------------------------------------------------------------
+
+
+class Spark:
+    """The kernel on a Spark session with two workers' threads: customers dealt out to its tasks.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def values(self, features: Sequence[Feature], sample: Sample) -> list[list[Any] | None]:
+        from vigie.features.spark.driver import features_on_spark
+
+        asked = [feature for feature in features if not related_sources([feature])]
+        own, _ = needs_by_key(asked)
+        with tempfile.TemporaryDirectory() as folder:
+            found = features_on_spark(
+                asked, own, lake_of(sample, Path(folder)), sample.pairs, as_of=FOREVER, spark=self._session, buckets=3
+            )
+        by_feature = {id(feature): values.to_list() for feature, values in zip(asked, found, strict=True)}
+        return [by_feature.get(id(feature)) for feature in features]
+
+    def training_set(self, score: Score, sample: Sample, as_of: int) -> TrainingSet | None:
+        from vigie.features.spark.driver import build_training_set_spark
+
+        with tempfile.TemporaryDirectory() as folder:
+            lake = lake_of(sample, Path(folder))
+            return build_training_set_spark(
+                score.bound(SCHEMA), lake, SCHEMA, as_of=as_of, spark=self._session, buckets=3
+            )
+
+
 # -- which there are -------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +339,14 @@ def _batch() -> Iterator[Engine]:
     yield Batch()
 
 
+@contextmanager
+def _spark() -> Iterator[Engine]:
+    from vigie.features.spark.session import session_of
+
+    with session_of("local[2]") as session:
+        yield Spark(session)
+
+
 ENGINES: dict[str, Callable[[], Any]] = {
     "batch": _batch,
     "one customer": _one_customer,
@@ -311,5 +354,6 @@ ENGINES: dict[str, Callable[[], Any]] = {
     "SQLite": _sqlite,
     "Redis": _redis,
     "PostgreSQL": _postgres,
+    "Spark": _spark,
 }
 """Columns of the matrix: what opens each engine, a context manager."""

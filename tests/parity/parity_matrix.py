@@ -11,7 +11,7 @@ from parity_engines import Engine
 from parity_sample import KINDS, LAST, ORDERS, ROWS, SCHEMA, Sample
 
 from vigie.clock import DAY
-from vigie.definition import Campaign, Kind, Score, at, days
+from vigie.definition import Campaign, Feature, Kind, Score, at, days
 from vigie.features import reference
 
 AT_EVENTS = "at_moment()"
@@ -73,21 +73,24 @@ def compare(engine: Engine, sample: Sample, expected: Mapping[str, list[list[Any
     """An engine beside the reference, by row; all features are asked for at once, as a score would."""
     features = [feature for name in expected for feature in ROWS[name]]
     found = iter(engine.values(features, sample))
-    return {
-        name: _cell(
-            [(f"{feature.name} of {key!r} at {t}", e, v)
-             for feature, right in zip(ROWS[name], expected[name], strict=True)
-             for (key, t), e, v in zip(sample.pairs, right, next(found), strict=True)]
-        )
-        for name in expected
-    }  # fmt: skip
+    cells: dict[str, Cell] = {}
+    for name in expected:
+        compared: list[tuple[str, Any, Any]] = []
+        for feature, right in zip(ROWS[name], expected[name], strict=True):
+            given = next(found)
+            if given is not None:
+                told = [f"{feature.name} of {key!r} at {t}" for key, t in sample.pairs]
+                compared += zip(told, right, given, strict=True)
+        if compared:
+            cells[name] = _cell(compared)
+    return cells
 
 
-def compare_training(engine: Engine, sample: Sample) -> dict[str, Cell]:
+def compare_training(engine: Engine, sample: Sample, outcomes: Sequence[Feature] = OUTCOMES) -> dict[str, Cell]:
     """The values of the event at the moment, and the labels of outcomes; empty for an engine without training sets."""
     at_events: list[tuple[str, Any, Any]] = []
     labels: list[tuple[str, Any, Any]] = []
-    for outcome in OUTCOMES:
+    for outcome in outcomes:
         score = Score("parity", moments=at(ORDERS), outcome=outcome, features=AT_MOMENT, decision=_DECISION)
         found = engine.training_set(score, sample, _AS_OF)
         if found is None:
