@@ -71,10 +71,11 @@ class Receipt:
     Attributes:
         accepted: How many keep their contract, repetitions included.
         quarantined: The others.
-        online: Whether those accepted count in features from now on. ``False`` before the source's first contract, and
-            where no feature of a score reads the source: then they are kept for the lake alone.
+        online: Whether those accepted count in features from now on. ``False`` where no score that is served reads the
+            source: then they are kept for the lake alone.
         ahead: Of those accepted, how many lie more than a minute ahead of our clock. They count from their time on.
         late: Of those accepted, how many are older than anything that is held online. They are in the lake.
+        pending: Whether the source has no contract yet: all rows are kept as they are, and the first flush infers one.
     """
 
     accepted: int
@@ -82,6 +83,7 @@ class Receipt:
     online: bool = True
     ahead: int = 0
     late: int = 0
+    pending: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +232,7 @@ class Intake:
     def _prepare(self, door: _Door, rows: Sequence[Mapping[str, Any]], now: int, *, taking: bool = False) -> Prepared:
         name, enforcer = door.source.name, door.enforcer
         if enforcer is None:
-            return Prepared(name, rows, None, Receipt(len(rows), online=False))
+            return Prepared(name, rows, None, Receipt(len(rows), online=False, pending=True))
         frame = frame_of(rows, enforcer.contract, nulls_of(door.location))
         numbers = pl.Series(range(len(rows)), dtype=pl.Int64)
         batch = Batch(frame, numbers, name, False, {})

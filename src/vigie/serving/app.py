@@ -6,6 +6,7 @@ called less often (health, metrics, models, documentation) is FastAPI's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -22,6 +23,10 @@ from vigie.bundle import SEGMENT_NAMES
 from vigie.clock import Clock
 from vigie.errors import JournalError, SettingsError, did_you_mean
 from vigie.journal import PredictionJournal, identifiers
+from vigie.serving.events_batcher import EventBatcher
+from vigie.serving.events_metrics import EventMetrics
+from vigie.serving.events_receiver import EventReceiver
+from vigie.serving.events_route import EventsRoute
 from vigie.serving.invocations import InvocationAnswer, rows_of_invocation
 from vigie.serving.messages import ScoreAnswer, decode, rows_of
 from vigie.serving.metrics import Metrics, ModelLabels
@@ -32,6 +37,9 @@ from vigie.serving.refusal import Detail, Refusal, RequestError, refused
 from vigie.serving.scoring import Scoring
 from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
+
+_BACKLOG = 20
+"""Requests of the largest size whose events may wait to be taken in."""
 
 
 class ScoringApp(FastAPI):
@@ -57,6 +65,8 @@ def create_app(
     journal: PredictionJournal,
     clock: Clock,
     settings: ServingSettings | None = None,
+    *,
+    events: EventReceiver | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
@@ -65,6 +75,7 @@ def create_app(
         journal: Where every prediction is recorded before it is answered. Closed when the app ends.
         clock: Gives every answer its moment.
         settings: Limits, and the default model.
+        events: Takes in what is posted to ``/v1/events``; ``None``: there is no such route.
 
     Raises:
         SettingsError: There is no model, or the default one is not among them.
@@ -93,9 +104,21 @@ def create_app(
 
     chosen = scorings[default] if isinstance(default, str) else default
 
+    batcher = None
+    if events is not None:
+        counted = EventMetrics(events, settings.counters)
+        metrics.also(counted)
+        batcher = EventBatcher(events, counted, _BACKLOG * settings.max_events)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if events is not None:
+            await asyncio.to_thread(events.start)
         yield
+        if batcher is not None:
+            await batcher.drain()
+        if events is not None:
+            await asyncio.to_thread(events.stop)
         journal.close()
 
     app = ScoringApp(title=_title(models), version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -104,8 +127,11 @@ def create_app(
         "/invocations": post("invocations", chosen, read_invocation, write_invocation),
         **{f"/v1/scores/{name}/score": post("score", scoring, read_score) for name, scoring in scorings.items()},
     }
+    if events is not None and batcher is not None:
+        app.plain["/v1/events"] = EventsRoute(events, batcher, clock=clock, metrics=metrics, settings=settings)
     _add_routes(app, models, journal, clock, metrics)
-    described = describe(app, models, default if isinstance(default, str) else None)
+    received = events.sources if events is not None else ()
+    described = describe(app, models, default if isinstance(default, str) else None, received)
     app.openapi = lambda: described  # type: ignore[method-assign]
     return app
 

@@ -125,7 +125,9 @@ class BodyRoute(ABC):
             parts.append(part)
 
     def _too_long(self) -> RequestError:
-        return refused(413, "body", f"longer than {self._limit:,} bytes", f"send fewer {self._fewer} at once", "protocol")
+        return refused(
+            413, "body", f"longer than {self._limit:,} bytes", f"send fewer {self._fewer} at once", "protocol"
+        )
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

@@ -21,7 +21,7 @@ from vigie.serving.counters import Counters
 from vigie.serving.refusal import KINDS
 from vigie.serving.settings import ServingSettings
 
-SCORING = ("score", "invocations")
+SCORING = ("score", "invocations", "events")
 OTHER = "other"
 ROUTES = (*SCORING, OTHER)
 STATUSES = (200, 400, 404, 405, 413, 415, 422, 503)
@@ -92,6 +92,10 @@ class Metrics(Collector):
     def error(self, kind: str) -> None:
         """One request was refused; *kind* is of :data:`~vigie.serving.refusal.KINDS`."""
         self._cells[self._error_at[kind]] += 1
+
+    def also(self, collector: Collector) -> None:
+        """Expose what *collector* counts, too."""
+        self._registry.register(collector)
 
     def exposition(self) -> bytes:
         """Every series, in Prometheus' text format, summed over the workers."""

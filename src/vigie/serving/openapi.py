@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from vigie.bundle import Bundle
 from vigie.definition.kind import Kind
+from vigie.serving.events_openapi import events_paths
 from vigie.serving.invocations import Invocation, InvocationAnswer
 from vigie.serving.messages import ScoreAnswer, ScoreRequest
 from vigie.serving.model_card import ModelCard, example_values
@@ -26,7 +27,7 @@ _REFUSALS = {
     "422": "The request does not fit: every detail names a field, the reason and a remedy",
     "503": "Nothing could be recorded or looked up, so nothing was scored; try again",
 }
-_GROUPS = ("scoring", "models", "MLflow and SageMaker", "health")
+_GROUPS = ("scoring", "events", "models", "MLflow and SageMaker", "health")
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.NUMBER: {"type": "number"},
     Kind.BOOLEAN: {"type": "boolean"},
@@ -36,13 +37,16 @@ _TYPES: dict[Kind, dict[str, Any]] = {
 }
 
 
-def describe(app: FastAPI, models: Mapping[str, Served], default: str | None) -> dict[str, Any]:
+def describe(
+    app: FastAPI, models: Mapping[str, Served], default: str | None, sources: Sequence[str] = ()
+) -> dict[str, Any]:
     """The OpenAPI document of *app*.
 
     Args:
         app: With all its routes.
         models: By name of the score.
         default: The score of ``/v1/score`` and ``/invocations``; ``None`` if they have none.
+        sources: Names of the sources whose events are received.
     """
     refs, schemas = msgspec.json.schema_components(
         [ScoreRequest, ScoreAnswer, Refusal, Invocation, InvocationAnswer, ModelCard],
@@ -64,6 +68,10 @@ def describe(app: FastAPI, models: Mapping[str, Served], default: str | None) ->
         paths[f"/v1/scores/{name}/score"] = one
     if default is not None:
         paths["/invocations"] = _invocations(invoked, predicted, refusal, models[default])
+    if sources:
+        received, schemas = events_paths(sources)
+        paths.update(received)
+        components.update({name: _documented(schema) for name, schema in schemas.items()})
     found = {**paths, **document["paths"]}
     document["paths"] = dict(sorted(found.items(), key=lambda item: _GROUPS.index(_group(item[1]))))
     listing = document["paths"]["/v1/models"]["get"]["responses"]["200"]

@@ -45,7 +45,8 @@ class RequestError(Exception):
     Args:
         status: HTTP status.
         details: What is wrong, at least one.
-        kind: Label of the errors' counter: ``input``, ``customer``, ``model``, ``journal``, ``features``, ``protocol``.
+        kind: Label of the errors' counter: ``input``, ``customer``, ``model``, ``journal``, ``features``, ``protocol``,
+            ``events``.
     """
 
     def __init__(self, status: int, details: Sequence[Detail], kind: str) -> None:
@@ -53,7 +54,7 @@ class RequestError(Exception):
         super().__init__(status, self.details, kind)
 
 
-KINDS = ("input", "customer", "model", "journal", "features", "protocol")
+KINDS = ("input", "customer", "model", "journal", "features", "protocol", "events")
 """Every ``kind`` of :class:`RequestError`."""
 
 

@@ -13,6 +13,7 @@ class ServingSettings:
     Attributes:
         default_model: The score that ``/v1/score`` and ``/invocations`` answer with; ``None`` for the only one there is.
         max_rows: Customers in one request at most.
+        max_events: Events in one request at most.
         max_body_bytes: Bytes of one request at most; a longer one is answered with 413.
         background_rows: From this many customers on, a request is scored column by column and in a thread, so that others
             do not wait; fewer are scored one by one.
@@ -23,5 +24,6 @@ class ServingSettings:
     default_model: str | None = None
     max_rows: int = 10_000
     max_body_bytes: int = 16 << 20
+    max_events: int = 10_000
     background_rows: int = 200
     counters: Path | None = None
