@@ -24,6 +24,13 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Act as if it were this date or time (ISO 8601, UTC).", show_default="now")
 ]
 
+Spark = Annotated[
+    str | None,
+    typer.Option(
+        "--spark", help="Compute features on this Spark master: spark://host:7077, or local[2].", show_default="here"
+    ),
+]
+
 
 def clock_of(as_of: str | None) -> Clock:
     """The machine's clock, or one that stands at *as_of*.

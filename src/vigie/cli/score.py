@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vigie.cli import screen, summaries
-from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
+from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, Spark, open_project
 
 
 def score(
@@ -20,6 +20,7 @@ def score(
     alias: Annotated[str, typer.Option("--model", help="Alias or version of the model.")] = "champion",
     project: Folder = Path(),
     environment: Environment = None,
+    spark: Spark = None,
     as_of: AsOf = None,
 ) -> None:
     """Score everybody in the population and decide, within the capacity; the result is a table of the lake."""
@@ -28,5 +29,5 @@ def score(
     opened = open_project(project, environment, as_of)
     chosen = opened.score(name)
     with screen.stage(f"Score {chosen.name}") as progress:
-        scored = score_base(opened, chosen, alias=alias, output=output, progress=progress)
+        scored = score_base(opened, chosen, alias=alias, output=output, spark=spark, progress=progress)
     summaries.scored(scored)

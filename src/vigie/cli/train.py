@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vigie.cli import screen, summaries
-from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
+from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, Spark, open_project
 
 
 def train(
@@ -30,6 +30,7 @@ def train(
     register: Annotated[bool, typer.Option("--register/--no-register", help="Make the winner the champion.")] = True,
     project: Folder = Path(),
     environment: Environment = None,
+    spark: Spark = None,
     as_of: AsOf = None,
 ) -> None:
     """Build the training set, try the candidates, choose the decision, write the report and register the winner."""
@@ -51,5 +52,5 @@ def train(
             reports = ingest_sources(opened, list(score.sources), progress)
         summaries.ingested(reports)
     with screen.stage(f"Train {score.name}") as progress:
-        trained = train_score(opened, score, options, register=register, progress=progress)
+        trained = train_score(opened, score, options, register=register, spark=spark, progress=progress)
     summaries.trained(trained)

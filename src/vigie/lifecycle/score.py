@@ -13,10 +13,12 @@ from vigie.definition import Score
 from vigie.errors import DataError, FeatureError, SettingsError
 from vigie.lifecycle.model_in_use import ModelInUse, load_model, score_of
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.texts import bundle_texts, not_on_spark
 from vigie.lifecycle.train import part, tell
 
 if TYPE_CHECKING:
     import polars as pl
+    from pyspark.sql import SparkSession
 
 FORMATS = (".csv", ".parquet")
 
@@ -60,6 +62,7 @@ def score_base(
     *,
     alias: str = "champion",
     output: Path | None = None,
+    spark: SparkSession | str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> ScoredBase:
     """Score the population of this moment with the model that *alias* points at.
@@ -68,16 +71,24 @@ def score_base(
     expected value, gain, model version, bundle hash. Capacity holds over the whole base: those with the highest
     expected gain are acted on. A run is identified by moment, model and data versions; the same run again adds nothing.
 
+    Args:
+        project: Where everything is; its clock says what was known.
+        score: Whom to score.
+        alias: Of the model, or its version.
+        output: File to write besides, CSV or Parquet.
+        spark: Session or URL of a master: features and scores are computed there. Decisions and the table are made here.
+        progress: Told what is being done and the share done.
+
     Raises:
         RegistryError: There is no such model.
         SettingsError: *output* is neither CSV nor Parquet.
         FeatureError: Nobody is in the population.
     """
-    import numpy as np
     import polars as pl
 
     from vigie.bundle import Scorer
     from vigie.features.training_set import build_feature_set
+    from vigie.lifecycle.scored_rows import scored_rows
 
     if output is not None and output.suffix not in FORMATS:
         raise SettingsError(f"cannot write {output.name}", remedy=f"end the name in {' or '.join(FORMATS)}")
@@ -86,38 +97,25 @@ def score_base(
     scorer, as_of = Scorer(model.bundle), project.clock.now()
     asked = score_of(model.bundle, score)
     schema = project.schema(asked)
-    parts: list[pl.DataFrame] = []
-    payoffs = []
-    for features in build_feature_set(
-        asked.bound(schema), project.lake, schema, as_of=as_of, progress=part(progress, 0.05, 0.8)
-    ):
-        count = len(features.customers)
-        scores = scorer.score({**features.extras, **features.features}, count)
-        payoffs.append(scores.payoff)
-        parts.append(
-            pl.DataFrame(
-                {
-                    "customer": pl.Series(features.customers, dtype=pl.String),
-                    "moment": pl.Series(features.moments, dtype=pl.Int64),
-                    "probability": scores.probability,
-                    "gain": scores.gain,
-                    "segment": pl.Series([scores.segment_names[i] for i in scores.segment], dtype=pl.String),
-                    "value_if_acted": np.broadcast_to(
-                        scores.payoff.expected(scores.probability, np.ones(count, bool)), count
-                    ),
-                    "value_if_left": np.broadcast_to(
-                        scores.payoff.expected(scores.probability, np.zeros(count, bool)), count
-                    ),
-                }
-            )
-        )
+    told = part(progress, 0.05, 0.8)
+    parts: list[pl.DataFrame]
+    if spark is not None:
+        from vigie.lifecycle.spark import scores_on
+
+        not_on_spark(asked)
+        parts = scores_on(spark, asked.bound(schema), project.lake, schema, model, as_of=as_of, progress=told)
+    else:
+        texts = bundle_texts(project, model.bundle.texts)
+        sets = build_feature_set(asked.bound(schema), project.lake, schema, as_of=as_of, progress=told, texts=texts)
+        parts = [scored_rows(scorer, features) for features in sets]
     if not parts or not sum(map(len, parts)):
         raise FeatureError(
             f"nobody is in the population of '{score.name}' at {iso(as_of)}",
             remedy="ingest newer data, or score an earlier moment with --as-of",
         )
     tell(progress, "decide", 0.85)
-    base = pl.concat(parts)
+    # In one order whatever the parts were, so that ties at the capacity fall to the same customers.
+    base = pl.concat(parts).sort("customer", "moment")
     act = model.bundle.decision.choose(base["gain"].to_numpy(), base["moment"].to_numpy())
     decision = model.bundle.decision
     undecided = base["gain"].is_nan()

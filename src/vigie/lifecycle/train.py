@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.clock import iso
 from vigie.definition import Score
+from vigie.definition.text import texts_of
 from vigie.findings import Severity
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.texts import learn_texts, not_on_spark
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from vigie.registry import ModelVersion
     from vigie.training import TrainingResult, TrainOptions
 
@@ -44,7 +48,13 @@ class Trained:
 
 
 def train_score(
-    project: Project, score: Score, options: TrainOptions, *, register: bool = True, progress: Progress | None = None
+    project: Project,
+    score: Score,
+    options: TrainOptions,
+    *,
+    register: bool = True,
+    spark: SparkSession | str | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Build the training set, try the candidates, write report and bundle, and register the winner as champion.
 
@@ -55,16 +65,18 @@ def train_score(
         score: What to train.
         options: Choices of the training.
         register: Whether the winner goes to the registry. Without, its bundle is only written.
+        spark: Session or URL of a master: the training set is computed there. Models are fitted here.
         progress: Told what is being done and the share done.
 
     Raises:
         ContractError: A source was not ingested yet.
         DefinitionError: The definition does not fit the contracts.
         TrainingError: No model can be learned.
+        FeatureError: The Spark cluster cannot be reached or cannot do it.
         RegistryError: The registry cannot be written.
     """
     from vigie.bundle import write_bundle
-    from vigie.features.training_set import build_training_set
+    from vigie.features.training_set import MEMORY, build_training_set
     from vigie.training.record import training_run
     from vigie.training.report import write_report
     from vigie.training.train import train
@@ -72,15 +84,21 @@ def train_score(
     started = project.clock.now()
     schema = project.schema(score)
     bound = score.bound(schema)
-    memory = project.settings.train.get("memory")
-    training_set = build_training_set(
-        bound,
-        project.lake,
-        schema,
-        as_of=started,
-        progress=part(progress, 0.0, 0.25),
-        **({"memory": int(memory)} if memory else {}),
-    )
+    memory = int(project.settings.train.get("memory") or MEMORY)
+    # Half of the time before fitting goes into texts, where there are any.
+    embeds = bool(texts_of(bound.bound_features))
+    told = part(progress, 0.12 if embeds else 0.0, 0.25)
+    if spark is not None:
+        from vigie.lifecycle.spark import training_set_on
+
+        not_on_spark(bound)
+        training_set = training_set_on(spark, bound, project.lake, schema, as_of=started, progress=told)
+    else:
+        learning = part(progress, 0.0, 0.12)
+        texts = learn_texts(project, bound, schema, options, as_of=started, memory=memory, progress=learning)
+        training_set = build_training_set(
+            bound, project.lake, schema, as_of=started, memory=memory, progress=told, texts=texts
+        )
     result = train(training_set, options, part(progress, 0.25, 0.95))
     tell(progress, "report", 0.95)
     reports = project.reports_folder / score.name

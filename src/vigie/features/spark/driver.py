@@ -174,8 +174,6 @@ def features_on_spark(
             columns, place = unpack_values(header, data)
             parts.append(columns)
             places.append(place)
-    if not parts:
-        return [Values.of(feature.kind({n: need.columns for n, need in needs.items()}), []) for feature in features]
     order = np.argsort(np.concatenate(places), kind="stable")
     whole = [Values.concat(list(columns)).take(order) for columns in zip(*parts, strict=True)]
     return [_tidy(values) for values in whole]
@@ -274,19 +272,23 @@ class _Run:
         if self.rows is not None:
             frame = self._moments()
             empty[MOMENTS] = packed(frame.clear())
-            batch = Dealing(next(iter(self.takings.values())), len(self.needs), self.count).dealt(frame)
-            dealt.append(self.spark.createDataFrame(pa.Table.from_batches([batch]), DEALT))
+            if frame.height:
+                batch = Dealing(next(iter(self.takings.values())), len(self.needs), self.count).dealt(frame)
+                dealt.append(self.spark.createDataFrame(pa.Table.from_batches([batch]), DEALT))
         together = dealt[0]
         for other in dealt[1:]:
             together = together.unionByName(other)
         tasks = min(self.count, _TASKS)
         together = together.repartitionById(tasks, together["bucket"])
-        found = together.groupBy("bucket").applyInArrow(for_spark(Grouping(self.needs, empty, work)), FOUND)
+        grouping = Grouping(self.needs, empty, work)
+        found = together.groupBy("bucket").applyInArrow(for_spark(grouping), FOUND)
         # Computed everywhere at once and kept on the workers' disks; then fetched one task's result at a time.
         found = found.persist(StorageLevel.DISK_ONLY)
         try:
             with _watched(self.spark.sparkContext, progress, tasks):
                 pieces = found.count()
+            if not pieces:  # no rows anywhere: nobody, but with all the columns that somebody would have
+                yield from grouping.results([])
             for i, row in enumerate(found.toLocalIterator()):
                 if progress is not None:
                     progress("fetch", 0.9 + 0.1 * (i + 1) / pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -118,6 +118,11 @@ class Grouping:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The results of one bucket; a record batch each."""
         same_program(self.program)
+        for header, data in self.results(batches):
+            yield pa.RecordBatch.from_arrays([pa.array([header]), pa.array([data], pa.binary())], ["header", "data"])
+
+    def results(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:
+        """The results of one bucket; of no batches: of nobody."""
         pieces: list[list[bytes]] = [[] for _ in self.empty]
         for batch in batches:
             for source, data in zip(batch["source"].to_pylist(), batch["data"].to_pylist(), strict=True):
@@ -129,9 +134,7 @@ class Grouping:
             else:
                 frames[name] = pl.concat([unpacked(data) for data in [self.empty[name], *pieces[i]]])
             pieces[i] = []
-        histories = histories_of(self.needs, frames)
-        for header, data in self.work(histories, frames):
-            yield pa.RecordBatch.from_arrays([pa.array([header]), pa.array([data], pa.binary())], ["header", "data"])
+        return self.work(histories_of(self.needs, frames), frames)
 
 
 def for_spark(grouping: Grouping) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
