@@ -213,3 +213,18 @@ def test_what_is_missing_is_said():
         evaluate([COMPANY.of(VISITS).count()], blocks_of(base), rows_of(1, [1]), all_of({"companies": {}}))
     with pytest.raises(FeatureError, match="names no entity"):
         named_keys(Values.of(Kind.NUMBER, [1.0]))
+
+
+@pytest.mark.parametrize("far", [0, 1 << 62])
+def test_moments_that_lie_far_apart(far):
+    """Entity and moment that do not fit into one integer together are sorted by both."""
+    blank = dict.fromkeys(KINDS)
+    who = ["b", "a", "nobody", "c"]
+    base = [{"leads": [Record(-far, blank | {"who": name})], "calls": []} for name in who]
+    relations = {"visits": {name: [Record(-1, blank, "1", -1)] for name in "abc"}}
+    features = [COMPANY.of(VISITS).count()]
+    rows = rows_of(4, [-far, 5, far])
+
+    found = evaluate(features, blocks_of(base), rows, all_of(relations))
+
+    assert found[0].to_list() == expected(features[0], base, rows, relations)

@@ -114,17 +114,32 @@ class EntityRows:
         if 2 * int(np.diff(block.offsets)[used].sum()) < len(block):
             chosen = np.flatnonzero(used)
             block, codes = block.take(chosen), (np.cumsum(used) - 1)[codes]
-        at = moments[~unnamed]
-        order = np.lexsort((at, codes))
-        codes, at = codes[order], at[order]
-        first = np.append(True, (codes[1:] != codes[:-1]) | (at[1:] != at[:-1]))[: len(codes)]
+        codes, at, back = _distinct(codes, moments[~unnamed])
         place = np.zeros(len(unnamed), dtype=np.int64)
-        place[np.flatnonzero(~unnamed)[order]] = np.cumsum(first) - 1
-        return cls(block, Rows(codes[first], at[first]), place, unnamed)
+        place[~unnamed] = back
+        return cls(block, Rows(codes, at), place, unnamed)
 
     def put_back(self, values: Values) -> Values:
         """Values of *rows* as values of the customers' rows: null where no entity was named."""
         return picked(values, self.place, self.unnamed)
+
+
+def _distinct(codes: Array, moments: Array) -> tuple[Array, Array, Array]:
+    """The distinct pairs of (code, moment), sorted: codes, moments, and for each pair given its place among them."""
+    if not len(codes):
+        return codes, moments, np.zeros(0, dtype=np.int64)
+    base = int(moments.min())
+    bits = (int(moments.max()) - base).bit_length()
+    if int(codes.max()).bit_length() + bits <= 63:
+        # Both in one integer: sorting values is several times faster than sorting by two columns.
+        found, back = np.unique((codes << bits) | (moments - base), return_inverse=True)
+        return found >> bits, (found & ((1 << bits) - 1)) + base, back
+    order = np.lexsort((moments, codes))
+    codes, moments = codes[order], moments[order]
+    first = np.append(True, (codes[1:] != codes[:-1]) | (moments[1:] != moments[:-1]))
+    back = np.empty(len(codes), dtype=np.int64)
+    back[order] = np.cumsum(first) - 1
+    return codes[first], moments[first], back
 
 
 def _with_unknown(block: Block) -> Block:
