@@ -156,6 +156,20 @@ def learn_texts(
     return TextColumns(reductions, embedder)
 
 
+def not_on_spark(score: Score) -> None:
+    """Refuse to embed texts on a cluster: its machines have no text model.
+
+    Raises:
+        FeatureError: Features of *score*, bound, embed texts.
+    """
+    for source, column in texts_of(score.bound_features):
+        raise FeatureError(
+            f"'{column}' is embedded, and texts are embedded on this machine alone",
+            where=source,
+            remedy="leave --spark out",
+        )
+
+
 def forget_texts(project: Project, texts: Sequence[str]) -> int:
     """Remove the embeddings of *texts* that the project keeps; how many those were. For the erasure of a customer.
 
