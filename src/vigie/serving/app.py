@@ -27,6 +27,7 @@ from vigie.serving.events_batcher import EventBatcher
 from vigie.serving.events_metrics import EventMetrics
 from vigie.serving.events_receiver import EventReceiver
 from vigie.serving.events_route import EventsRoute
+from vigie.serving.features_route import FeaturesRoute, ServedFeatures
 from vigie.serving.invocations import InvocationAnswer, rows_of_invocation
 from vigie.serving.messages import ScoreAnswer, decode, rows_of
 from vigie.serving.metrics import Metrics, ModelLabels
@@ -67,22 +68,27 @@ def create_app(
     settings: ServingSettings | None = None,
     *,
     events: EventReceiver | None = None,
+    features: ServedFeatures | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
     Args:
-        models: By name of the score, at least one.
+        models: By name of the score; at least one, or *features*.
         journal: Where every prediction is recorded before it is answered. Closed when the app ends.
         clock: Gives every answer its moment.
         settings: Limits, and the default model.
         events: Takes in what is posted to ``/v1/events``; ``None``: there is no such route.
+        features: What ``/v1/features`` answers with; ``None``: there is no such route.
 
     Raises:
-        SettingsError: There is no model, or the default one is not among them.
+        SettingsError: There is nothing to serve, or the default model is not among *models*.
     """
     settings = settings or ServingSettings()
+    if not models and features is None:
+        raise SettingsError("there is no model to serve", remedy="train one, or name a bundle")
     default = _default(models, settings)
-    metrics = Metrics([_labels(served) for served in models.values()], settings)
+    lookups = features.lookups if features is not None else {}
+    metrics = Metrics([_labels(served) for served in models.values()], settings, list(lookups))
     scorings = {name: Scoring(served, journal, metrics, settings) for name, served in models.items()}
 
     def post(label: str, scoring: Scoring | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
@@ -119,6 +125,8 @@ def create_app(
             await batcher.drain()
         if events is not None:
             await asyncio.to_thread(events.stop)
+        if features is not None:
+            await asyncio.to_thread(features.stop)
         journal.close()
 
     app = ScoringApp(title=_title(models), version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -129,9 +137,11 @@ def create_app(
     }
     if events is not None and batcher is not None:
         app.plain["/v1/events"] = EventsRoute(events, batcher, clock=clock, metrics=metrics, settings=settings)
+    if features is not None:
+        app.plain["/v1/features"] = FeaturesRoute(features, clock=clock, metrics=metrics, settings=settings)
     _add_routes(app, models, journal, clock, metrics)
     received = events.sources if events is not None else ()
-    described = describe(app, models, default if isinstance(default, str) else None, received)
+    described = describe(app, models, default if isinstance(default, str) else None, received, lookups)
     app.openapi = lambda: described  # type: ignore[method-assign]
     return app
 
@@ -222,8 +232,8 @@ def _add_routes(
 
 def _default(models: Mapping[str, Served], settings: ServingSettings) -> str | RequestError:
     """Name of the model that ``/v1/score`` answers with, or the problem that it has none."""
-    if not models:
-        raise SettingsError("there is no model to serve", remedy="train one, or name a bundle")
+    if not models and settings.default_model is None:
+        return refused(404, "path", "no model is served, only features", "ask /v1/features, or train a model", "model")
     if settings.default_model is not None:
         if settings.default_model not in models:
             raise SettingsError(
@@ -245,4 +255,4 @@ def _labels(served: Served) -> ModelLabels:
 
 
 def _title(models: Mapping[str, Served]) -> str:
-    return f"Scoring API: {', '.join(models)}" if len(models) < 4 else "Scoring API"
+    return f"Scoring API: {', '.join(models)}" if 0 < len(models) < 4 else "Scoring API"

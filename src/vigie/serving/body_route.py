@@ -1,10 +1,11 @@
-"""What every plain ASGI route that reads a body has in common: limits, refusals in one shape, the request's id, metrics."""
+"""What the plain ASGI routes have in common: limits, refusals in one shape, the request's id, metrics."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -25,12 +26,14 @@ class Posted:
     """A request whose body is there.
 
     Attributes:
-        body: All of it.
+        body: All of it; empty for a GET.
         content_type: Its media type as sent; empty for none.
         request_id: From a header, or one of ours; a route that finds one in the body puts it here.
         at: The server's moment, µs UTC.
         started: Reading of the stopwatch when the whole body was there.
         caller: Address of the caller; empty where it is not known.
+        method: ``POST``, or what else the route answers.
+        query: What stands behind ``?`` in the URL, as sent.
     """
 
     body: bytes
@@ -39,10 +42,12 @@ class Posted:
     at: int
     started: float
     caller: str
+    method: str
+    query: bytes
 
 
 class BodyRoute(ABC):
-    """A route that answers a POST.
+    """A route that answers a POST, or what else is in :attr:`methods`.
 
     Args:
         label: Of the route in the metrics.
@@ -51,6 +56,8 @@ class BodyRoute(ABC):
         limit: Bytes of a body at most.
         fewer: What to send fewer of where a body is too long.
     """
+
+    methods: ClassVar[tuple[str, ...]] = ("POST",)
 
     def __init__(self, label: str, *, clock: Clock, metrics: Metrics, limit: int, fewer: str) -> None:
         self._label, self._clock, self._metrics, self._limit, self._fewer = label, clock, metrics, limit, fewer
@@ -69,16 +76,19 @@ class BodyRoute(ABC):
         headers: dict[bytes, bytes] = dict(scope["headers"])
         client = scope.get("client")
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        posted = Posted(b"", content_type, _request_id(headers), now, arrived, client[0] if client else "")
+        caller, method = client[0] if client else "", scope["method"]
+        posted = Posted(b"", content_type, _request_id(headers), now, arrived, caller, method, scope["query_string"])
         status, more = 200, []
         try:
-            if scope["method"] != "POST":
-                more = [(b"allow", b"POST")]
-                raise refused(405, "method", f"{scope['method']} is not answered here", "send POST", "protocol")
-            body = await self._body(headers, receive)
-            if body is None:
-                return
-            posted.body, posted.started = body, stopwatch()
+            if method not in self.methods:
+                more = [(b"allow", ", ".join(self.methods).encode())]
+                remedy = f"send {' or '.join(self.methods)}"
+                raise refused(405, "method", f"{method} is not answered here", remedy, "protocol")
+            if method == "POST":
+                body = await self._body(headers, receive)
+                if body is None:
+                    return
+                posted.body, posted.started = body, stopwatch()
             answer = encode(await self.answer(posted))
         except RequestError as problem:
             posted.request_id = posted.request_id or identifiers(now)[0]

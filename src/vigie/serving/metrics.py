@@ -21,7 +21,7 @@ from vigie.serving.counters import Counters
 from vigie.serving.refusal import KINDS
 from vigie.serving.settings import ServingSettings
 
-SCORING = ("score", "invocations", "events")
+SCORING = ("score", "invocations", "events", "features")
 OTHER = "other"
 ROUTES = (*SCORING, OTHER)
 STATUSES = (200, 400, 404, 405, 413, 415, 422, 503)
@@ -54,20 +54,23 @@ class Metrics(Collector):
     Args:
         models: The models it serves.
         settings: Says whether counters are shared among workers.
+        features: Names of the scores whose features it answers with.
     """
 
-    def __init__(self, models: Sequence[ModelLabels], settings: ServingSettings) -> None:
+    def __init__(self, models: Sequence[ModelLabels], settings: ServingSettings, features: Sequence[str] = ()) -> None:
         self._models = models
+        self._looked_up = [("looked up", score) for score in features]
         self._requests = [(route, status) for route in ROUTES for status in STATUSES]
         self._predictions = [(m.score, d, s) for m in models for d in m.decisions for s in m.segments]
         # One histogram a scoring route: its buckets, the one without bound, and the sum of seconds.
         self._histograms = [(route, cell) for route in SCORING for cell in range(len(SECONDS) + 2)]
-        keys: list[object] = [*self._requests, *self._predictions, *KINDS, *self._histograms]
+        keys: list[object] = [*self._requests, *self._predictions, *KINDS, *self._histograms, *self._looked_up]
         self._counters = Counters(len(keys), settings.counters)
         self._cells = self._counters.cells
         self._request_at = {key: keys.index(key) for key in self._requests}
         self._prediction_at = {key: keys.index(key) for key in self._predictions}
         self._error_at = {key: keys.index(key) for key in KINDS}
+        self._looked_up_at = {score: keys.index(("looked up", score)) for score in features}
         self._histogram_at = {route: keys.index((route, 0)) for route in SCORING}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -88,6 +91,10 @@ class Metrics(Collector):
     def prediction(self, score: str, decision: str, segment: str) -> None:
         """One customer was scored and recorded."""
         self._cells[self._prediction_at[score, decision, segment]] += 1
+
+    def looked_up(self, score: str, customers: int) -> None:
+        """The features of so many customers were answered."""
+        self._cells[self._looked_up_at[score]] += customers
 
     def error(self, kind: str) -> None:
         """One request was refused; *kind* is of :data:`~vigie.serving.refusal.KINDS`."""
@@ -125,6 +132,12 @@ class Metrics(Collector):
         for labels, at in self._prediction_at.items():
             predictions.add_metric(labels, totals[at])
         yield predictions
+        looked_up = CounterMetricFamily(
+            "vigie_features_customers", "Customers whose features were answered.", labels=["score"]
+        )
+        for score, at in self._looked_up_at.items():
+            looked_up.add_metric([score], totals[at])
+        yield looked_up
         errors = CounterMetricFamily("vigie_errors", "Requests refused, by what was wrong.", labels=["kind"])
         for kind, at in self._error_at.items():
             errors.add_metric([kind], totals[at])

@@ -13,7 +13,9 @@ from fastapi.openapi.utils import get_openapi
 
 from vigie.bundle import Bundle
 from vigie.definition.kind import Kind
+from vigie.features.online.lookup import Lookup
 from vigie.serving.events_openapi import events_paths
+from vigie.serving.features_openapi import features_paths
 from vigie.serving.invocations import Invocation, InvocationAnswer
 from vigie.serving.messages import ScoreAnswer, ScoreRequest
 from vigie.serving.model_card import ModelCard, example_values
@@ -27,7 +29,7 @@ _REFUSALS = {
     "422": "The request does not fit: every detail names a field, the reason and a remedy",
     "503": "Nothing could be recorded or looked up, so nothing was scored; try again",
 }
-_GROUPS = ("scoring", "events", "models", "MLflow and SageMaker", "health")
+_GROUPS = ("scoring", "features", "events", "models", "MLflow and SageMaker", "health")
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.NUMBER: {"type": "number"},
     Kind.BOOLEAN: {"type": "boolean"},
@@ -38,7 +40,11 @@ _TYPES: dict[Kind, dict[str, Any]] = {
 
 
 def describe(
-    app: FastAPI, models: Mapping[str, Served], default: str | None, sources: Sequence[str] = ()
+    app: FastAPI,
+    models: Mapping[str, Served],
+    default: str | None,
+    sources: Sequence[str] = (),
+    lookups: Mapping[str, Lookup] | None = None,
 ) -> dict[str, Any]:
     """The OpenAPI document of *app*.
 
@@ -47,6 +53,7 @@ def describe(
         models: By name of the score.
         default: The score of ``/v1/score`` and ``/invocations``; ``None`` if they have none.
         sources: Names of the sources whose events are received.
+        lookups: Features that are answered with, by name of the score; ``None``: none.
     """
     refs, schemas = msgspec.json.schema_components(
         [ScoreRequest, ScoreAnswer, Refusal, Invocation, InvocationAnswer, ModelCard],
@@ -68,9 +75,10 @@ def describe(
         paths[f"/v1/scores/{name}/score"] = one
     if default is not None:
         paths["/invocations"] = _invocations(invoked, predicted, refusal, models[default])
-    if sources:
-        received, schemas = events_paths(sources)
-        paths.update(received)
+    more = [features_paths(lookups)] if lookups else []
+    more += [events_paths(sources)] if sources else []
+    for described, schemas in more:
+        paths.update(described)
         components.update({name: _documented(schema) for name, schema in schemas.items()})
     found = {**paths, **document["paths"]}
     document["paths"] = dict(sorted(found.items(), key=lambda item: _GROUPS.index(_group(item[1]))))
@@ -102,6 +110,8 @@ def values_schema(score: str) -> str:
 
 
 def _welcome(models: Mapping[str, Served], default: str | None) -> str:
+    if not models:
+        return "Features of customers by id; no model is served yet."
     lines = ["A score, a decision and its expected value for each customer. Every prediction is recorded."]
     lines += [
         f"{name} (version {served.version}{', the default' if name == default and len(models) > 1 else ''}):"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vigie.errors import InputError, JournalError, VigieError
+from vigie.errors import FeatureError, InputError, JournalError, VigieError
 
 LONGEST = 300
 """Characters of a reason at most: an answer does not repeat a whole request."""
@@ -68,6 +68,8 @@ def from_error(error: VigieError) -> RequestError:
     match error:
         case InputError():
             return RequestError(422, [detail_of(error, "")], "input")
+        case FeatureError(where="as_of"):
+            return refused(422, "as_of", error.what, error.remedy)
         case JournalError():
             return refused(503, "server", f"{error.what}, so nothing was scored", error.remedy, "journal")
         case _:

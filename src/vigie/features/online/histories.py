@@ -117,8 +117,8 @@ class OnlineHistories:
             always = isinstance(holding.source, Table) and holding.source.known_at is None
             if holding.window is not None and not always:
                 raise FeatureError(
-                    f"as_of {iso(as_of)} lies before {iso(earliest)}, and what '{source}' needs of that time is held no more",
-                    where=source,
+                    f"{iso(as_of)} lies before {iso(earliest)}, and what was known of '{source}' then is held no more",
+                    where="as_of",
                     remedy="ask for a later moment, score the batch, or keep more: [online] keep in vigie.toml",
                 )
 
