@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from vigie.cli import features_backfill, features_verify
+from vigie.cli import features_backfill, features_lineage, features_list, features_page, features_show, features_verify
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 """The commands below ``vigie features``; each is a module of its own, ``features_<command>.py``."""
 
+group.command("list")(features_list.listing)
+group.command("show")(features_show.show)
+group.command("lineage")(features_lineage.lineage)
+group.command("page")(features_page.page)
 group.command("verify")(features_verify.verify)
 group.command("backfill")(features_backfill.backfill)

@@ -81,6 +81,10 @@ def show(plan: BackfillPlan) -> None:
     if not plan.partitions:
         screen.say("there is no moment to look at: the lake has nothing before it")
         return
+    if plan.left_out:
+        screen.say(
+            f"left out, for a text's components are learned anew by every training: {escape(', '.join(plan.left_out))}"
+        )
     done = len(plan.partitions) - len(plan.todo)
     screen.say(
         f"{len(plan.partitions):,} partitions × {len(plan.score.bound_features):,} features: {done:,} partitions are done, "

@@ -27,6 +27,7 @@ from vigie.features.kernel import evaluate
 from vigie.features.partitions import Partitions
 from vigie.features.reading import Need, SourceLake
 from vigie.features.relations import load_relations, memory_left, needs_in
+from vigie.features.text.columns import TextColumns
 from vigie.features.training_set import MEMORY, Progress
 from vigie.features.values import Array, Columns, Values
 from vigie.features.windows import Rows, Windows
@@ -77,6 +78,7 @@ def pair_features(
     at: Table | Events | None = None,
     seen: int | Sequence[int] | Array | None = None,
     versions: Mapping[str, int] | None = None,
+    texts: TextColumns | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
 ) -> PairFeatures:
@@ -92,6 +94,7 @@ def pair_features(
             customer at one moment the first pair gets the first, the second the second. A pair without one has null.
         seen: Only rows that the lake had received by then (``_ingested_at ≤ seen``), µs: for all pairs or for each.
         versions: Version of each source; left out, the newest.
+        texts: Gives the components of texts that features embed.
         memory: Bytes that may be used, about, besides the result.
         progress: Told about the work.
 
@@ -105,7 +108,8 @@ def pair_features(
     codes: dict[str, dict[str, int]] = {}
     for part in each_part(
         features, lake, schema,
-        customers=customers, moments=moments, at=at, seen=seen, versions=versions, memory=memory, progress=progress,
+        customers=customers, moments=moments, at=at, seen=seen, versions=versions, texts=texts, memory=memory,
+        progress=progress,
     ):  # fmt: skip
         known[part.places] = part.known
         for name, values in part.columns.items():
@@ -144,6 +148,7 @@ def each_part(
     at: Table | Events | None = None,
     seen: int | Sequence[int] | Array | None = None,
     versions: Mapping[str, int] | None = None,
+    texts: TextColumns | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
 ) -> Iterator[PairPart]:
@@ -154,7 +159,7 @@ def each_part(
     """
     if not len(moments):
         return
-    work = _Work(list(features), schema, at if isinstance(at, Events) else None, memory, progress)
+    work = _Work(list(features), schema, at if isinstance(at, Events) else None, texts, memory, progress)
     pinned = {n: lake.version(n) if versions is None else versions[n] for n in (*work.needs, *work.related)}
     keys = pl.Series("key", customers, dtype=pl.String)
     when = np.asarray(moments, dtype=np.int64)
@@ -219,6 +224,7 @@ class _Work:
         features: To compute.
         schema: Kinds of the columns.
         at: Events that the moments are taken at.
+        texts: Gives the components of texts.
         memory: Bytes that may be used, about.
         progress: Told about the work.
     """
@@ -226,6 +232,7 @@ class _Work:
     features: list[Feature]
     schema: Schema
     at: Events | None
+    texts: TextColumns | None
     memory: int
     progress: Progress | None
 
@@ -281,6 +288,8 @@ def _computed(
     work: _Work, histories: Histories, codes: Array, asked: _Asked, relations: Mapping[str, Histories]
 ) -> Iterator[PairPart]:
     """The pairs of the customers of *histories*, whose codes among those asked for are *codes*."""
+    if work.texts is not None:
+        histories = work.texts.of(histories)
     step = max(work.memory // (_CELL * max(len(work.features), 1)), _FEWEST)
     places, counts = asked.pairs_of(codes)
     local = np.repeat(np.arange(len(codes), dtype=np.int64), counts)

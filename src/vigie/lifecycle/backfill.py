@@ -16,6 +16,7 @@ from vigie.definition import Events, Feature, Schema, Score, Table, naming
 from vigie.definition.moments import At, Every, Once, every
 from vigie.definition.related import own_sources, related_sources
 from vigie.definition.score import replace_score
+from vigie.definition.text import texts_of
 from vigie.errors import DefinitionError, FeatureError, did_you_mean
 from vigie.features import tables
 from vigie.features.table_rows import feature_columns, population_rows, schedule_name
@@ -85,6 +86,7 @@ class BackfillPlan:
         versions: Version of each source that will be read.
         as_of: The moment up to which there are partitions, µs.
         partitions: By time.
+        left_out: Features that embed texts: what their values are is learned anew by every training.
     """
 
     score: Score
@@ -93,6 +95,7 @@ class BackfillPlan:
     versions: Mapping[str, int]
     as_of: int
     partitions: tuple[PartitionPlan, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def todo(self) -> tuple[PartitionPlan, ...]:
@@ -139,7 +142,7 @@ def plan_backfill(
         DefinitionError: The period does not exist, or the score has neither moments nor a period.
     """
     schema = project.schema(score)
-    bound = _with_moments(score.bound(schema), period)
+    bound, left_out = _kept(_with_moments(score.bound(schema), period))
     folder = tables_folder(project) / score.name / schedule_name(bound.moments)
     versions = {name: project.lake.version(name) for name in sorted(bound.sources)}
     as_of = min(project.clock.now(), end) if end is not None else project.clock.now()
@@ -153,7 +156,21 @@ def plan_backfill(
         features = {f.name: _feature_status(f, bound, there, arrived, last) for f in bound.bound_features}
         spine = _spine_status(bound, there.spine, arrived, last, as_of)
         partitions.append(PartitionPlan(name, begin, last, folder / name, spine, features))
-    return BackfillPlan(bound, schema, folder, versions, as_of, tuple(partitions))
+    return BackfillPlan(bound, schema, folder, versions, as_of, tuple(partitions), left_out)
+
+
+def _kept(score: Score) -> tuple[Score, tuple[str, ...]]:
+    """The score without the features that embed texts, and their names."""
+    texts = {feature.name for feature in score.bound_features if texts_of([feature])}
+    if not texts:
+        return score, ()
+    kept = [feature for feature in score.bound_features if feature.name not in texts]
+    if not kept:
+        raise FeatureError(
+            "every feature embeds a text, and what their values are is learned anew by every training",
+            where=f"score '{score.name}'",
+        )
+    return replace_score(score, features=kept), tuple(sorted(texts))
 
 
 def _with_moments(score: Score, period: str | None) -> Score:
@@ -400,7 +417,7 @@ def read_features(
     import polars as pl
 
     declared = project.score(score)
-    bound = _with_moments(declared.bound(project.schema(declared)), period)
+    bound, _ = _kept(_with_moments(declared.bound(project.schema(declared)), period))
     by_name = {feature.name: feature for feature in bound.bound_features}
     for name in features or ():
         if name not in by_name:

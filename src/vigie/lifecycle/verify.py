@@ -16,17 +16,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from vigie.definition import Feature, Schema, Score
+from vigie.definition import Events, Feature, Schema, Score, Table
 from vigie.definition.moments import At
 from vigie.errors import VigieError
 from vigie.journal import Prediction, read
 from vigie.lifecycle.model_in_use import score_of
+from vigie.lifecycle.texts import bundle_texts
 from vigie.lifecycle.train import part, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vigie.bundle import Bundle
+    from vigie.features.text.columns import TextColumns
     from vigie.lifecycle.project import Project
     from vigie.lifecycle.verify_explain import Culprit
 
@@ -174,6 +176,26 @@ def _drawn(predictions: Iterator[Prediction], count: int) -> list[Prediction]:
     return heapq.nsmallest(count, predictions, key=draw)
 
 
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """What a bundle computes.
+
+    Attributes:
+        score: Bound, with the features of the bundle.
+        schema: Kinds of the columns.
+        texts: Gives the components of texts as the bundle learned them.
+    """
+
+    score: Score
+    schema: Schema
+    texts: TextColumns | None
+
+    @property
+    def at(self) -> Table | Events | None:
+        """The source that moments are taken at."""
+        return self.score.moments.source if isinstance(self.score.moments, At) else None
+
+
 class _Replay:
     """Collects what is found chunk by chunk."""
 
@@ -181,8 +203,8 @@ class _Replay:
         self.project, self.score, self.grace = project, score, grace
         self.parity = Parity(score.name, {})
         self.found: dict[tuple[str, str], FeatureParity] = {}
-        self.definitions: dict[tuple[str, str], tuple[Feature, Schema, Score]] = {}
-        self.bundles: dict[str, tuple[Score, Schema] | str] = {}
+        self.definitions: dict[tuple[str, str], tuple[Feature, Definition]] = {}
+        self.bundles: dict[str, Definition | str] = {}
 
     def take(self, predictions: Sequence[Prediction], progress: Callable[[str, float], None]) -> None:
         """Compute some predictions again and compare."""
@@ -198,9 +220,9 @@ class _Replay:
                 self.parity.skipped[bundle] = (before + len(answered), definition)
                 continue
             begin, end = number / len(by_bundle), (number + 1) / len(by_bundle)
-            self._compare(answered, *definition, part(progress, begin, end))
+            self._compare(answered, definition, part(progress, begin, end))
 
-    def _definition(self, bundle_hash: str) -> tuple[Score, Schema] | str:
+    def _definition(self, bundle_hash: str) -> Definition | str:
         """The score as the bundle knows it, and the kinds of its sources; or why it cannot be computed."""
         try:
             bundle = self._bundle(bundle_hash)
@@ -208,7 +230,7 @@ class _Replay:
                 return "no version in the registry has this bundle"
             asked = score_of(bundle, self.score)
             schema = self.project.schema(asked)
-            return asked.bound(schema), schema
+            return Definition(asked.bound(schema), schema, bundle_texts(self.project, bundle.texts))
         except VigieError as error:
             return error.what
 
@@ -222,19 +244,20 @@ class _Replay:
         return None
 
     def _compare(
-        self, predictions: list[Prediction], score: Score, schema: Schema, progress: Callable[[str, float], None]
+        self, predictions: list[Prediction], definition: Definition, progress: Callable[[str, float], None]
     ) -> None:
         from vigie.features.rowwise import leaves
 
+        score = definition.score
         rule = [score.rule] if score.rule is not None else []
         features = {f.name: f for f in score.bound_features}
         features |= leaves([*rule, *score.decision.payoff().expressions()])
         self._pin(score)
         self.parity.compared += len(predictions)
-        computed = self._computed(list(features.values()), predictions, score, schema, None, progress)
+        computed = self._computed(list(features.values()), predictions, definition, None, progress)
         wrong: dict[str, list[int]] = {}
         for name, feature in features.items():
-            tally = self._tally(name, feature, schema, score)
+            tally = self._tally(name, feature, definition)
             values = computed[name]
             unequal = [i for i, p in enumerate(predictions) if not _same(p.values.get(name), values[i])]
             tally.compared += len(predictions)
@@ -242,27 +265,26 @@ class _Replay:
             if unequal:
                 wrong[name] = unequal
         if wrong:
-            self._sort_out({name: features[name] for name in wrong}, wrong, predictions, computed, score, schema)
+            self._sort_out({name: features[name] for name in wrong}, wrong, predictions, computed, definition)
 
     def _pin(self, score: Score) -> None:
         for name in score.sources:
             if name not in self.parity.versions:
                 self.parity.versions[name] = self.project.lake.version(name)
 
-    def _tally(self, name: str, feature: Feature, schema: Schema, score: Score) -> FeatureParity:
+    def _tally(self, name: str, feature: Feature, definition: Definition) -> FeatureParity:
         key = (name, feature.fingerprint)
         if key not in self.found:
             self.found[key] = FeatureParity(name, feature.fingerprint)
             self.parity.features.append(self.found[key])
-            self.definitions[key] = (feature, schema, score)
+            self.definitions[key] = (feature, definition)
         return self.found[key]
 
     def _computed(
         self,
         features: list[Feature],
         predictions: Sequence[Prediction],
-        score: Score,
-        schema: Schema,
+        definition: Definition,
         seen: list[int] | None,
         progress: Callable[[str, float], None] | None = None,
     ) -> dict[str, list[Any]]:
@@ -271,12 +293,13 @@ class _Replay:
         found = pair_features(
             features,
             self.project.lake,
-            schema,
+            definition.schema,
             customers=[p.customer or "" for p in predictions],
             moments=[p.as_of for p in predictions],
-            at=score.moments.source if isinstance(score.moments, At) else None,
+            at=definition.at,
             seen=seen,
             versions=self.parity.versions,
+            texts=definition.texts,
             progress=progress,
         )
         return {name: values.to_list() for name, values in found.columns.items()}
@@ -287,14 +310,13 @@ class _Replay:
         wrong: dict[str, list[int]],
         predictions: list[Prediction],
         computed: dict[str, list[Any]],
-        score: Score,
-        schema: Schema,
+        definition: Definition,
     ) -> None:
         """Tell late arrivals from differences: values as of what the lake had when it was answered."""
         places = sorted({place for unequal in wrong.values() for place in unequal})
         asked = [predictions[place] for place in places]
         then = [
-            self._computed(list(features.values()), asked, score, schema, [p.at - grace for p in asked])
+            self._computed(list(features.values()), asked, definition, [p.at - grace for p in asked])
             for grace in (0, self.grace)
         ]
         row = {place: i for i, place in enumerate(places)}
@@ -333,9 +355,8 @@ class _Replay:
         explainer = Explainer(self.project.lake, self.parity.versions, self.grace)
         for key, tally in self.found.items():
             if tally.first is not None:
-                feature, schema, score = self.definitions[key]
-                at = score.moments.source if isinstance(score.moments, At) else None
-                culprits = explainer.culprits(feature, schema, at, tally.first)
+                feature, definition = self.definitions[key]
+                culprits = explainer.culprits(feature, definition, tally.first)
                 tally.first = Difference(**{**vars(tally.first), "culprits": culprits})
 
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from vigie.clock import iso
-from vigie.definition import Events, Feature, Schema, Table
+from vigie.definition import Events, Feature, Table
 from vigie.definition.related import own_sources, related_sources
 from vigie.errors import DataError
 from vigie.features.spine import pair_features
 
 if TYPE_CHECKING:
     from vigie.data import Lake
-    from vigie.lifecycle.verify import Difference
+    from vigie.lifecycle.verify import Definition, Difference
 
 MOST_ROWS = 20_000
 """Rows of a customer above which nothing is tried."""
@@ -102,11 +102,9 @@ class Explainer:
     grace: int
     _rows: dict[tuple[str, int | None, str], pl.DataFrame | None] = field(default_factory=dict)
 
-    def culprits(
-        self, feature: Feature, schema: Schema, at: Table | Events | None, difference: Difference
-    ) -> tuple[Culprit, ...]:
+    def culprits(self, feature: Feature, definition: Definition, difference: Difference) -> tuple[Culprit, ...]:
         """The rows that make *difference*; none where they are not found."""
-        sources = own_sources([feature])
+        sources, at = own_sources([feature]), definition.at
         if isinstance(at, Events):
             sources.setdefault(at.name, at.unfiltered)
         now: dict[str, pl.DataFrame] = {}
@@ -119,7 +117,7 @@ class Explainer:
         if total > MOST_ROWS or sources.keys() & related_sources([feature]).keys():
             return ()  # a customer's copies would not be found where others look him up
         variants = self._variants(sources, now, difference)[: max(_MOST_COPIED // max(total, 1), 20)]
-        return self._first_that_agrees(feature, schema, at, sources, variants, difference)
+        return self._first_that_agrees(feature, definition, sources, variants, difference)
 
     def _then(self, source: Table | Events, difference: Difference) -> pl.DataFrame | None:
         """The customer's rows in the version of the lake that was there at the answer."""
@@ -234,8 +232,7 @@ class Explainer:
     def _first_that_agrees(
         self,
         feature: Feature,
-        schema: Schema,
-        at: Table | Events | None,
+        definition: Definition,
         sources: Mapping[str, Table | Events],
         variants: list[_Variant],
         difference: Difference,
@@ -259,11 +256,12 @@ class Explainer:
         found = pair_features(
             [feature],
             _Variants(self.lake, self.versions, frames),
-            schema,
+            definition.schema,
             customers=[str(number) for number in range(len(variants))],
             moments=[difference.as_of] * len(variants),
-            at=at,
+            at=definition.at,
             versions=self.versions,
+            texts=definition.texts,
         )
         values = found.columns[feature.name].to_list()
         for variant, value in zip(variants, values, strict=True):
