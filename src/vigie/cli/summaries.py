@@ -111,7 +111,12 @@ def serving(plan: ServePlan, url: str) -> None:
     for model in plan.models:
         how = "values or customer ids" if model.by_id else "values"
         say(f"[bold]{escape(model.name)}[/] version {model.version}, by {how}")
-    say(f"POST [bold]{url}/v1/score[/]   docs {url}/docs   metrics {url}/metrics")
+    if not plan.models:
+        say("no score has a champion yet: features alone are served, of " + ", ".join(map(escape, plan.features)))
+    else:
+        say(f"POST [bold]{url}/v1/score[/]   docs {url}/docs   metrics {url}/metrics")
+    if plan.features:
+        say(f"GET [bold]{url}/v1/features?customer=[/]…   features by customer id, as of any moment that is kept")
     say(f"every prediction is kept in {escape(str(plan.journal))}")
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.clock import Clock
-from vigie.errors import DefinitionError, RegistryError, VigieError, did_you_mean
+from vigie.errors import DefinitionError, RegistryError, did_you_mean
 from vigie.lifecycle.project import Project
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from vigie.lifecycle.lake_features import LakeFeatures
+    from vigie.bundle import Bundle
+    from vigie.lifecycle.online_features import OnlineFeatures
     from vigie.serving import ServingSettings
 
 
@@ -49,6 +50,7 @@ class ServePlan:
         clock: Tells the moment of a request that names none.
         project: Folder of the project; ``None`` for a bundle alone.
         environment: Of the project.
+        features: Scores whose features are answered with: those whose sources were ingested.
     """
 
     models: tuple[PlannedModel, ...]
@@ -59,6 +61,7 @@ class ServePlan:
     clock: Clock
     project: Path | None = None
     environment: str = ""
+    features: tuple[str, ...] = ()
 
 
 def plan_bundle(
@@ -92,31 +95,38 @@ def plan_project(
     port: int | None = None,
     workers: int | None = None,
 ) -> ServePlan:
-    """A server for the champions of a project.
+    """A server for the champions of a project, and for the features of its scores, trained or not.
 
     Args:
         project: Where everything is.
-        names: Scores to serve; none: all that have a champion.
+        names: Scores to serve; none: all.
         journal: Folder where predictions are kept; ``None``: in the project's state.
         host: Address; ``None``: what ``[serve]`` says, or 127.0.0.1.
         port: Port; ``None``: what ``[serve]`` says, or 8000.
         workers: Processes; ``None``: what ``[serve]`` says, or 1.
 
     Raises:
-        RegistryError: A score that was named, or every one, has no champion.
+        RegistryError: A score that was named, or every one, has neither a champion nor sources that were ingested.
         DefinitionError: No such score.
     """
     for name in names:
         if name not in project.scores:
             raise DefinitionError(f"no score '{name}'", remedy=did_you_mean(name, project.scores))
+    from vigie.lifecycle.online_features import has_contracts
+
     registered = set(project.registry.names())
-    chosen = list(names) or [name for name in project.scores if name in registered]
-    if not chosen:
+    models, features = [], []
+    for name in names or project.scores:
+        by_id = has_contracts(project, name)
+        if by_id:
+            features.append(name)
+        if name in registered:
+            version = project.registry.resolve(name)
+            models.append(PlannedModel(name, str(version.version), project.registry.bundle_path(version), by_id=by_id))
+        elif name in names and not by_id:
+            raise RegistryError(f"'{name}' was neither ingested nor trained yet", remedy="run `vigie ingest` first")
+    if not models and not features:
         raise RegistryError("no score of the project was trained yet", remedy="run `vigie train` first")
-    models = []
-    for name in chosen:
-        version = project.registry.resolve(name)
-        models.append(PlannedModel(name, str(version.version), project.registry.bundle_path(version), by_id=True))
     said = project.settings.serve
     return ServePlan(
         models=tuple(models),
@@ -127,6 +137,7 @@ def plan_project(
         clock=project.clock,
         project=project.settings.root,
         environment=project.settings.environment,
+        features=tuple(features),
     )
 
 
@@ -160,25 +171,28 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     from vigie.bundle import load_bundle
     from vigie.journal import PredictionJournal
     from vigie.serving import Served, create_app
+    from vigie.serving.features_route import ServedFeatures
 
-    served = {}
-    for planned in plan.models:
-        bundle = load_bundle(planned.folder)
-        provider = _provider(plan, planned) if planned.by_id else None
-        served[planned.name] = Served(planned.name, planned.version, bundle, provider)
-    return create_app(served, PredictionJournal(plan.journal), plan.clock, settings)
+    bundles = {planned.name: load_bundle(planned.folder) for planned in plan.models}
+    online = _online(plan, bundles) if plan.features else None
+    served = {
+        planned.name: Served(
+            planned.name,
+            planned.version,
+            bundles[planned.name],
+            online.lookups[planned.name] if online is not None and planned.by_id else None,
+        )
+        for planned in plan.models
+    }
+    features = ServedFeatures(online.lookups, online.quick, online.close) if online is not None else None
+    return create_app(served, PredictionJournal(plan.journal), plan.clock, settings, features=features)
 
 
-def _provider(plan: ServePlan, planned: PlannedModel) -> LakeFeatures:
-    from vigie.bundle import load_bundle
-    from vigie.lifecycle.lake_features import LakeFeatures
-    from vigie.lifecycle.model_in_use import score_of
+def _online(plan: ServePlan, bundles: Mapping[str, Bundle]) -> OnlineFeatures:
+    from vigie.lifecycle.online_features import OnlineFeatures
 
     assert plan.project is not None
     project = Project.open(plan.project, plan.environment, plan.clock)
-    asked = score_of(load_bundle(planned.folder), project.score(planned.name))
-    schema = project.schema(asked)
-    try:
-        return LakeFeatures(asked.bound(schema), project.lake, schema)
-    except VigieError as error:
-        raise type(error)(error.what, where=error.where or planned.name, remedy=error.remedy) from error
+    online = OnlineFeatures(project, {name: bundles.get(name) for name in plan.features})
+    online.follow()
+    return online
