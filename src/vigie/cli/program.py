@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vigie._version import __version__
-from vigie.cli import check, demo, features, ingest, init, models, score, serve, train
+from vigie.cli import check, demo, erase, features, ingest, init, models, score, serve, train
 from vigie.settings import quiet_dependencies
 
 program = typer.Typer(
@@ -48,3 +48,4 @@ program.add_typer(
 )
 program.command("serve", rich_help_panel="Use")(serve.serve)
 program.command("score", rich_help_panel="Use")(score.score)
+program.command("erase", rich_help_panel="Use")(erase.erase)

@@ -180,7 +180,7 @@ class PredictionReader:
                 for number, line in enumerate(lines, start=1):
                     if not line.endswith(b"\n"):
                         self.torn += 1
-                    elif line != b"\n":
+                    elif not line.isspace():  # as failed appends and erased customers leave it
                         try:
                             yield decode(line)
                         except ValueError as error:
