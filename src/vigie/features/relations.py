@@ -7,18 +7,20 @@ and threads. They must fit into memory: 8 bytes a number or moment, 4 a category
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-import polars as pl
+import numpy as np
 
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.source import Events, Table
 from vigie.errors import FeatureError, did_you_mean
+from vigie.features.expanded import positions
 from vigie.features.history import Block, Histories
-from vigie.features.loading import histories_of
-from vigie.features.reading import Need, SourceLake, reading_of
+from vigie.features.partitions import Partitions
+from vigie.features.reading import Need, SourceLake
+from vigie.features.values import Values
 
-_BATCH = 1_000_000
+_READING = 256 << 20
 _LEAST = 4
 """The share of the memory, one in so many, that stays for the customers however large their relations are."""
 
@@ -43,7 +45,7 @@ def needs_in(
 
 
 def load_relations(
-    needs: Mapping[str, Need], lake: SourceLake, versions: Mapping[str, int], *, as_of: int
+    needs: Mapping[str, Need], lake: SourceLake, versions: Mapping[str, int], *, as_of: int, memory: int = _READING
 ) -> dict[str, Histories]:
     """The histories of all entities, by source name, as :func:`vigie.features.kernel.evaluate` takes them.
 
@@ -52,19 +54,38 @@ def load_relations(
         lake: Where from.
         versions: Version of each source.
         as_of: µs. Events from this moment on and rows known after it do not exist.
+        memory: Bytes that reading may take, about, besides the result; larger sources go through temporary files.
 
     Raises:
         FeatureError: The lake's table has not a column.
     """
     found: dict[str, Histories] = {}
     for name, need in needs.items():
-        reading = reading_of(need, lake, versions[name], as_of)
-        size = int(reading.scan.select(pl.len()).collect().item())
-        # Slice by slice: reading a table at once takes several times its memory.
-        frames = [pl.DataFrame(schema=reading.schema)]
-        frames += [reading.rows(begin, _BATCH) for begin in range(0, size, _BATCH)]
-        found[name] = histories_of({name: need}, {name: pl.concat(frames, how="vertical_relaxed")})
+        # Rows with their keys and ids take many times what is left of them: part by part.
+        with Partitions({name: need}, lake, versions, as_of, memory) as partitions:
+            found[name] = _joined(name, [partitions.load(i) for i in range(partitions.count)])
     return found
+
+
+def _joined(name: str, parts: Sequence[Histories]) -> Histories:
+    """The histories of one source, of entities that are each in one part."""
+    if len(parts) == 1:
+        return parts[0]
+    blocks = [part.blocks[name] for part in parts]
+    keys = np.concatenate([part.customers for part in parts])
+    sizes = np.concatenate([np.diff(block.offsets) for block in blocks])
+    order = np.array(sorted(range(len(keys)), key=keys.tolist().__getitem__), dtype=np.int64)
+    place, _ = positions((np.cumsum(sizes) - sizes)[order], sizes[order])
+    offsets = np.zeros(len(keys) + 1, dtype=np.int64)
+    np.cumsum(sizes[order], out=offsets[1:])
+    known = [block.known_at for block in blocks if block.known_at is not None]
+    block = Block(
+        offsets,
+        np.concatenate([block.times for block in blocks])[place],
+        {column: Values.concat([b.columns[column] for b in blocks]).take(place) for column in blocks[0].columns},
+        np.concatenate(known)[place] if known else None,
+    )
+    return Histories(keys[order], {name: block})
 
 
 def memory_left(memory: int, relations: Mapping[str, Histories]) -> int:

@@ -40,6 +40,8 @@ Progress = Callable[[str, float], None]
 
 MEMORY = 2 << 30
 """Bytes that building may use, about, besides its result."""
+_FOR_RELATIONS = 8
+"""One in so many of them is for reading what customers belong to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ def build_training_set(
         FeatureError: The lake has not a source or column that is needed.
     """
     versions = _versions(score, lake)
-    relations = relations_of(score, lake, schema, versions, as_of=as_of)
+    relations = relations_of(score, lake, schema, versions, as_of=as_of, memory=memory)
     left = memory_left(memory, relations)
     with _partitions(score, lake, schema, versions, as_of, left, None, progress) as partitions:
 
@@ -172,7 +174,7 @@ def build_feature_set(
         FeatureError: The lake has not a source or column that is needed.
     """
     versions = _versions(score, lake)
-    relations = relations_of(score, lake, schema, versions, as_of=as_of)
+    relations = relations_of(score, lake, schema, versions, as_of=as_of, memory=memory)
     left = memory_left(memory, relations)
     with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
@@ -345,7 +347,8 @@ def _everything(score: Score) -> list[Expression]:
 
 
 def relations_of(
-    score: Score, lake: SourceLake, schema: Schema, versions: Mapping[str, int], *, as_of: int
+    score: Score, lake: SourceLake, schema: Schema, versions: Mapping[str, int], *, as_of: int, memory: int = MEMORY
 ) -> dict[str, Histories]:
     """The histories of what the customers of *score* belong to, whole, by source name."""
-    return load_relations(related_needs_of(score, schema), lake, versions, as_of=as_of)
+    needs = related_needs_of(score, schema)
+    return load_relations(needs, lake, versions, as_of=as_of, memory=memory // _FOR_RELATIONS)
