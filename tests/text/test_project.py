@@ -20,10 +20,12 @@ from vigie.definition.score import replace_score
 from vigie.errors import BundleError, DefinitionError, FeatureError, SettingsError
 from vigie.features.text.columns import TextColumns
 from vigie.features.training_set import build_feature_set, build_training_set
+from vigie.lifecycle.erase import erase, plan_erasure
 from vigie.lifecycle.ingest import ingest_sources
+from vigie.lifecycle.online_features import OnlineFeatures
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.score import score_base
-from vigie.lifecycle.texts import bundle_texts, forget_texts, learn_texts, open_cache
+from vigie.lifecycle.texts import bundle_texts, forget_texts, learn_texts, open_cache, texts_about
 from vigie.lifecycle.train import train_score
 from vigie.training import TrainOptions
 
@@ -144,6 +146,21 @@ def test_a_base_is_scored_with_the_directions_of_the_bundle(project: Project, tr
     assert means[0] > means[1] + 0.25
 
 
+def test_asked_for_by_id_they_are_the_same(project: Project, trained: Any) -> None:
+    bundle = load_bundle(trained.bundle)
+    schema = project.schema(project.score("churn"))
+    bound = project.score("churn").bound(schema)
+    batch = list(build_feature_set(bound, project.lake, schema, as_of=NOW, texts=bundle_texts(project, bundle.texts)))
+    online = OnlineFeatures(project, {"churn": bundle})
+    try:
+        for part in batch:
+            found = online.lookups["churn"].features(list(part.customers), NOW)
+            for name, values in part.features.items():
+                assert found.features[name].to_list() == values.to_list(), name
+    finally:
+        online.close()
+
+
 def test_a_feature_is_the_mean_of_the_components_in_its_window(project: Project, trained: Any) -> None:
     found = trained.result.training_set
     texts = bundle_texts(project, found.texts)
@@ -190,13 +207,21 @@ def test_later_texts_change_nothing_and_earlier_ones_do(
     assert learned(Project.open(third, None, FixedClock(NOW))).reductions != trained.result.training_set.texts
 
 
-def test_embeddings_are_kept_by_hash_and_forgotten(project: Project, trained: Any) -> None:
+def test_erasing_a_customer_reaches_what_is_kept_of_his_texts(project: Project, trained: Any) -> None:
     cache = open_cache(project)
     kept = len(cache)
-    messages = pl.read_csv(project.settings.root / "tickets.csv")["message"].unique().to_list()
-    assert 0 < kept <= len(messages)
-    assert forget_texts(project, messages[:5]) == 5
-    assert len(cache) == kept - 5
+    messages = pl.read_csv(project.settings.root / "tickets.csv")
+    own = messages.filter(pl.col("id") == 7)["message"].unique().to_list()
+    assert sorted(texts_about(project, ["7"])) == sorted(own)
+    there = cache.holds(own)
+    assert 0 < there <= kept
+    places = {item.place: item.rows for item in plan_erasure(project, ["7"]).items}
+    assert places["embeddings of texts"] == there and len(cache) == kept
+    done = {item.place: item.rows for item in erase(project, ["7"]).items}
+    assert done["embeddings of texts"] == there and done["lake table tickets"] == 9
+    assert (len(cache), cache.holds(own)) == (kept - there, 0)
+    assert "embeddings of texts" not in {item.place for item in erase(project, ["7"]).items}
+    assert forget_texts(project, messages["message"].unique().to_list(), dry=True) <= kept - there
     cache.close()
 
 

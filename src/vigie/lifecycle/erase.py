@@ -20,6 +20,7 @@ from vigie.features.online.run_store import RunStore
 from vigie.journal.forget import forget
 from vigie.lifecycle.online import absorbed_again, store_of, syncing
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.texts import forget_texts, texts_about
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,7 +97,8 @@ def plan_erasure(project: Project, customers: Sequence[str]) -> Erasure:
     online = Item("online store", 0 if store is None else _held(store, _histories(project, store, keys)))
     others = Item("feature tables", tables.erase(tables_folder(project), keys, dry=True))
     journal = Item("predictions", forget(project.journal_folder, keys, dry=True))
-    return Erasure(keys, (waiting, *lakes, online, others, journal), _passed(project))
+    embedded = _embeddings(forget_texts(project, texts_about(project, keys), dry=True))
+    return Erasure(keys, (*embedded, waiting, *lakes, online, others, journal), _passed(project))
 
 
 def erase(project: Project, customers: Sequence[str], progress: Progress | None = None) -> Erasure:
@@ -128,7 +130,10 @@ def erase(project: Project, customers: Sequence[str], progress: Progress | None 
     items: list[Item] = []
     # Whoever brings rows from the lake to the store waits: he might have read them already.
     with syncing(project.settings.state):
-        tell("received events", 0.0)
+        # Their texts say which embeddings are theirs: they go before the texts do.
+        tell("embeddings of texts", 0.0)
+        items += _embeddings(forget_texts(project, texts_about(project, keys)))
+        tell("received events", 0.02)
         spool = spool_of(project)
         _flush_dead_letters(project)
         own = {name: source.key for name, source in _own(project).items()}
@@ -168,6 +173,11 @@ def _keys(customers: Sequence[str]) -> tuple[str, ...]:
     if not keys or "" in keys:
         raise DefinitionError("no customer is named", remedy="give the keys of those to erase: vigie erase C1 C2")
     return keys
+
+
+def _embeddings(count: int) -> list[Item]:
+    """Told where there are any: most projects embed no texts."""
+    return [Item("embeddings of texts", count)] if count else []
 
 
 def _own(project: Project) -> dict[str, Table | Events]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.definition import Events, Schema, Score
+from vigie.definition import Events, Kind, Schema, Score
 from vigie.definition.score import replace_score
 from vigie.definition.text import texts_of
 from vigie.errors import FeatureError, SettingsError
@@ -170,19 +170,57 @@ def not_on_spark(score: Score) -> None:
         )
 
 
-def forget_texts(project: Project, texts: Sequence[str]) -> int:
-    """Remove the embeddings of *texts* that the project keeps; how many those were. For the erasure of a customer.
+def forget_texts(project: Project, texts: Sequence[str], *, dry: bool = False) -> int:
+    """Remove the embeddings of *texts* that the project keeps; how many those were.
+
+    Args:
+        project: Whose.
+        texts: As they were embedded.
+        dry: Only count them.
 
     Raises:
-        StoreError: The file cannot be written.
+        StoreError: The file cannot be read or written.
     """
     if not (project.settings.state / CACHE).is_file():
         return 0
     cache = open_cache(project)
     try:
-        return cache.forget(texts)
+        return cache.holds(texts) if dry else cache.forget(texts)
     finally:
         cache.close()
+
+
+def texts_about(project: Project, customers: Collection[str]) -> list[str]:
+    """Every text about *customers* that may have been embedded: in the lake now, or received and on its way there.
+
+    To be asked before the rows are erased.
+
+    Raises:
+        DataError: The lake cannot be read.
+    """
+    import polars as pl
+
+    from vigie.data import read_contract
+    from vigie.data.spool import key_text
+    from vigie.lifecycle.events import spool_of
+
+    own = {name: source for score in project.scores.values() for name, source in score.own_sources.items()}
+    found: dict[str, None] = {}
+    for name, source in own.items():
+        contract = read_contract(project.settings.contracts, name)
+        columns = [rule.name for rule in contract.columns if rule.kind is Kind.TEXT] if contract is not None else []
+        if not columns:
+            continue
+        if project.lake.has(name):
+            rows = project.lake.scan(name).filter(pl.col(source.key).cast(pl.String).is_in(list(customers)))
+            there = [column for column in columns if column in rows.collect_schema()]
+            for series in rows.select(there).collect().get_columns():
+                found.update(dict.fromkeys(series.drop_nulls().to_list()))
+        for line in spool_of(project).read(name, {}, 1 << 62):
+            row = line.row or {}
+            if row.get(source.key) is not None and key_text(row[source.key]) in customers:
+                found.update(dict.fromkeys(str(row[column]) for column in columns if row.get(column) is not None))
+    return list(found)
 
 
 def _tell(progress: Callable[[str, float], None], done: int, wanted: int) -> None:

@@ -122,6 +122,22 @@ class TextCache:
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone
 
+    def holds(self, texts: Sequence[str]) -> int:
+        """How many embeddings :meth:`forget` would remove.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        hashes = [text_hash(text) for text in dict.fromkeys(texts)]
+        there = 0
+        with self._errors(), self._lock:
+            for first in range(0, len(hashes), _AT_ONCE):
+                some = hashes[first : first + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT count(*) FROM embeddings WHERE text IN ({marks})"  # noqa: S608
+                there += int(self._database.execute(query, some).fetchone()[0])
+        return there
+
     def __len__(self) -> int:
         with self._errors(), self._lock:
             return int(self._database.execute("SELECT count(*) FROM embeddings").fetchone()[0])
