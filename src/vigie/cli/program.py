@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vigie._version import __version__
-from vigie.cli import check, demo, erase, features, ingest, init, models, score, serve, train
+from vigie.cli import check, demo, erase, features, ingest, init, models, score, serve, stream, train
 from vigie.settings import quiet_dependencies
 
 program = typer.Typer(
@@ -47,5 +47,6 @@ program.add_typer(
     features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"
 )
 program.command("serve", rich_help_panel="Use")(serve.serve)
+program.command("stream", rich_help_panel="Use")(stream.stream)
 program.command("score", rich_help_panel="Use")(score.score)
 program.command("erase", rich_help_panel="Use")(erase.erase)

@@ -150,6 +150,10 @@ class Intake:
         # A source that is only ever received is declared nowhere.
         return source, FileLocation((str(self.spool.root / name),), format="jsonl")
 
+    def attach(self, histories: OnlineHistories) -> None:
+        """Put rows online from now on."""
+        self._histories = histories
+
     # -- taking in ---------------------------------------------------------------------------------------------------
 
     def accept(self, source: str, rows: Sequence[Mapping[str, Any]], origin: str) -> Receipt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vigie.errors import VigieError
@@ -23,10 +24,11 @@ class Flusher:
         intake: What was received.
         seconds: Longest time that a row waits.
         rows: Rows received in this process after which they need not wait longer.
+        then: Called after each flush.
     """
 
-    def __init__(self, intake: Intake, seconds: float, rows: int) -> None:
-        self._intake, self._seconds, self._rows = intake, seconds, rows
+    def __init__(self, intake: Intake, seconds: float, rows: int, then: Callable[[], None] = lambda: None) -> None:
+        self._intake, self._seconds, self._rows, self._then = intake, seconds, rows, then
         self._wake, self._ended = threading.Event(), threading.Event()
         self._waiting = 0
         self._thread = threading.Thread(target=self._run, name="vigie-flusher", daemon=True)
@@ -64,6 +66,7 @@ class Flusher:
             self._waiting = 0
             try:
                 self._intake.flush_all(wait=False)
+                self._then()
                 self._intake.compact(_COMPACTED)
             except VigieError as error:
                 log.error("%s", error)

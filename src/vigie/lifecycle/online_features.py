@@ -45,6 +45,7 @@ class OnlineFeatures:
             declares them.
 
     Attributes:
+        project: Whose.
         lookups: By name of the score.
         histories: What they read.
 
@@ -56,14 +57,8 @@ class OnlineFeatures:
     """
 
     def __init__(self, project: Project, bundles: Mapping[str, Bundle | None]) -> None:
-        self._project = project
-        schemas: dict[str, Schema] = {}
-        scores: dict[str, Score] = {}
-        for name, bundle in bundles.items():
-            declared = project.score(name)
-            asked = declared if bundle is None else score_of(bundle, declared)
-            schemas[name] = _schema(project, asked)
-            scores[name] = _without_texts(asked.bound(schemas[name])) if bundle is None else asked.bound(schemas[name])
+        self.project = project
+        scores, schemas = scores_online(project, bundles)
         wanted = joined(holdings_of(score, schemas[name]) for name, score in scores.items())
         store = MemoryStore() if isinstance(project.clock, FixedClock) else None
         self.histories: OnlineHistories = histories_for(project, wanted, store)
@@ -89,7 +84,7 @@ class OnlineFeatures:
             DataError: The lake cannot be read; what was held stays.
             StoreError: The online store cannot be read or written.
         """
-        done = sync(self._project, self.histories, wait=False) if self._follows else None
+        done = sync(self.project, self.histories, wait=False) if self._follows else None
         return done is not None and not done.current
 
     def follow(self, seconds: float = FOLLOW_SECONDS) -> None:
@@ -115,6 +110,27 @@ class OnlineFeatures:
         if self._follower is not None:
             self._follower.join()
         self.histories.store.close()
+
+
+def scores_online(project: Project, bundles: Mapping[str, Bundle | None]) -> tuple[dict[str, Score], dict[str, Schema]]:
+    """The scores that are computed from the online store, bound, and the schema of each.
+
+    Args:
+        project: Whose.
+        bundles: For each score the bundle that is served; ``None``: as the project file declares it.
+
+    Raises:
+        ContractError: A source was never ingested.
+        DefinitionError: A score does not fit the contracts.
+    """
+    schemas: dict[str, Schema] = {}
+    scores: dict[str, Score] = {}
+    for name, bundle in bundles.items():
+        declared = project.score(name)
+        asked = declared if bundle is None else score_of(bundle, declared)
+        schemas[name] = _schema(project, asked)
+        scores[name] = _without_texts(asked.bound(schemas[name])) if bundle is None else asked.bound(schemas[name])
+    return scores, schemas
 
 
 def has_contracts(project: Project, name: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.clock import Clock
+from vigie.clock import Clock, FixedClock
 from vigie.errors import DefinitionError, RegistryError, did_you_mean
 from vigie.lifecycle.project import Project
 
@@ -185,7 +185,14 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         for planned in plan.models
     }
     features = ServedFeatures(online.lookups, online.quick, online.close) if online is not None else None
-    return create_app(served, PredictionJournal(plan.journal), plan.clock, settings, features=features)
+    events = None
+    # At a moment of the past nothing is received: what comes is of now.
+    if online is not None and not isinstance(plan.clock, FixedClock):
+        from vigie.lifecycle.receiving import Receiving, max_rows
+
+        events = Receiving(online.project, online.histories)
+        settings = replace(settings, max_events=max_rows(online.project))
+    return create_app(served, PredictionJournal(plan.journal), plan.clock, settings, events=events, features=features)
 
 
 def _online(plan: ServePlan, bundles: Mapping[str, Bundle]) -> OnlineFeatures:
