@@ -6,6 +6,7 @@ import typer
 
 from vigie.cli import (
     features_backfill,
+    features_export,
     features_lineage,
     features_list,
     features_materialise,
@@ -24,3 +25,4 @@ group.command("page")(features_page.page)
 group.command("verify")(features_verify.verify)
 group.command("backfill")(features_backfill.backfill)
 group.command("materialise")(features_materialise.materialise)
+group.add_typer(features_export.group, name="export", help="Features for other feature stores.")

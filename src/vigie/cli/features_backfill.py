@@ -96,7 +96,7 @@ def show(plan: BackfillPlan) -> None:
     if len(plan.todo) > len(shown):
         screen.say(f"[dim]… {len(plan.todo) - len(shown):,} earlier ones[/]")
     screen.table(
-        [("partition", "left"), ("customers", "left"), ("done", "right"), ("missing", "right"), ("stale", "right")],
+        [("partition", "left"), ("population", "left"), ("done", "right"), ("missing", "right"), ("stale", "right")],
         [
             [p.name, str(p.spine), *(str(p.count(s)) if p.count(s) else "–" for s in (Status.DONE, Status.MISSING, Status.STALE))]
             for p in shown

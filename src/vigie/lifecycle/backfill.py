@@ -416,6 +416,23 @@ def read_features(
     """
     import polars as pl
 
+    found = each_partition(project, score, features=features, customers=customers, start=start, end=end, period=period)
+    return pl.concat(list(found))
+
+
+def each_partition(
+    project: Project,
+    score: str | None = None,
+    *,
+    features: Sequence[str] | None = None,
+    customers: Sequence[str] | None = None,
+    start: int | None = None,
+    end: int | None = None,
+    period: str | None = None,
+) -> Iterator[pl.DataFrame]:
+    """The same as :func:`read_features` partition by partition, for tables that need not fit into memory."""
+    import polars as pl
+
     declared = project.score(score)
     bound, _ = _kept(_with_moments(declared.bound(project.schema(declared)), period))
     by_name = {feature.name: feature for feature in bound.bound_features}
@@ -424,21 +441,21 @@ def read_features(
             raise FeatureError(f"no feature '{name}'", where=bound.name, remedy=did_you_mean(name, by_name))
     wanted = [by_name[name] for name in (by_name if features is None else features)]
     folder = tables_folder(project) / bound.name / schedule_name(bound.moments)
-    frames = []
-    for partition in tables.partitions_in(folder):
-        frame = _partition(partition, wanted)
-        if customers is not None:
-            frame = frame.filter(pl.col("customer").is_in(list(customers)))
-        if start is not None:
-            frame = frame.filter(pl.col("moment").dt.timestamp("us") >= start)
-        if end is not None:
-            frame = frame.filter(pl.col("moment").dt.timestamp("us") <= end)
-        frames.append(frame)
-    if not frames:
+    partitions = list(tables.partitions_in(folder))
+    if not partitions:
         raise FeatureError(
             f"there is no feature table of '{bound.name}'", where=str(folder), remedy="run `vigie features backfill`"
         )
-    return pl.concat(frames)
+    for partition in partitions:
+        frame = _partition(partition, wanted)
+        moments = pl.col("moment").dt.timestamp("us")
+        if customers is not None:
+            frame = frame.filter(pl.col("customer").is_in(list(customers)))
+        if start is not None:
+            frame = frame.filter(moments >= start)
+        if end is not None:
+            frame = frame.filter(moments <= end)
+        yield frame
 
 
 def _partition(folder: Path, wanted: Sequence[Feature]) -> pl.DataFrame:
