@@ -237,6 +237,8 @@ def test_what_cannot_be_meant_is_said(project: Project, trained: Any, tmp_path: 
         learn_texts(project, replace_score(bound, population=first > 0), schema, OPTIONS, as_of=NOW, memory=1 << 30)
     with pytest.raises(DefinitionError, match="is of free text, and 'id' is a category"):
         replace_score(score, features=tickets["id"].embedding(2).last()).bound(schema)
+    with pytest.raises(FeatureError, match="on this machine alone"):
+        train_score(project, score, OPTIONS, spark="spark://nowhere:7077")
     for wrong in (0, 65, 2.5, True):
         with pytest.raises(DefinitionError, match="not a number of components"):
             Table("leads", key="id")["comment"].embedding(wrong)
