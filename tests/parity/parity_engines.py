@@ -259,14 +259,13 @@ class Spark:
     def values(self, features: Sequence[Feature], sample: Sample) -> list[list[Any] | None]:
         from vigie.features.spark.driver import features_on_spark
 
-        asked = [feature for feature in features if not related_sources([feature])]
-        own, _ = needs_by_key(asked)
+        own, related = needs_by_key(features)
         with tempfile.TemporaryDirectory() as folder:
+            lake = lake_of(sample, Path(folder))
             found = features_on_spark(
-                asked, own, lake_of(sample, Path(folder)), sample.pairs, as_of=FOREVER, spark=self._session, buckets=3
+                features, own, lake, sample.pairs, as_of=FOREVER, spark=self._session, related=related, buckets=3
             )
-        by_feature = {id(feature): values.to_list() for feature, values in zip(asked, found, strict=True)}
-        return [by_feature.get(id(feature)) for feature in features]
+        return [values.to_list() for values in found]
 
     def training_set(self, score: Score, sample: Sample, as_of: int) -> TrainingSet | None:
         from vigie.features.spark.driver import build_training_set_spark

@@ -18,6 +18,8 @@ ORDERS = Events("orders", key="who", time="at", id="id", known_at="known")
 CLICKS = Events("clicks", key="visitor", time="when")
 PROFILE = Table("profile", key="who")
 STATES = Table("states", key="who", known_at="since")
+TOWNS = Table("towns", key="town")
+FAIRS = Events("fairs", key="kind", time="at")
 SCHEMA = {
     "orders": {
         "who": Kind.CATEGORY, "at": Kind.TIME, "known": Kind.TIME, "id": Kind.CATEGORY, "amount": Kind.NUMBER,
@@ -25,6 +27,8 @@ SCHEMA = {
     },
     "clicks": {"visitor": Kind.CATEGORY, "when": Kind.TIME, "page": Kind.CATEGORY},
     "profile": {"who": Kind.CATEGORY, "town": Kind.CATEGORY, "value": Kind.NUMBER},
+    "towns": {"town": Kind.CATEGORY, "region": Kind.CATEGORY, "size": Kind.NUMBER},
+    "fairs": {"kind": Kind.CATEGORY, "at": Kind.TIME, "visitors": Kind.NUMBER},
     "states": {"who": Kind.CATEGORY, "since": Kind.TIME, "plan": Kind.CATEGORY, "left": Kind.BOOLEAN},
 }  # fmt: skip
 FEATURES = [
@@ -40,6 +44,8 @@ FEATURES = [
     CLICKS["page"].distinct(days(30)),
     PROFILE["town"],
     STATES["plan"],
+    PROFILE["town"].of(TOWNS)["region"],
+    ORDERS["kind"].last().of(FAIRS)["visitors"].sum(days(60)),
     ORDERS["amount"].sum(days(90)) / PROFILE["value"],
 ]
 SHARED = {
@@ -104,6 +110,18 @@ class Shop:
         self._append(
             "profile", {"who": self._keys(few), "town": self._texts(few, ["Łódź", "Rom"]), "value": self._floats(few)}
         )
+        size = pl.Series([9.0, None, 3.0])
+        self._append(
+            "towns",
+            {"town": pl.Series(["Łódź", "Rom", "Rom"]), "region": pl.Series(["Łódzkie", None, "x"]), "size": size},
+        )
+        fairs = {
+            "kind": self._texts(few, ["a", "ü", "z"]),
+            "at": self._times(few),
+            "visitors": self._floats(few),
+            "id": self._ids(few),
+        }
+        self._append("fairs", fairs)
         left = pl.Series([None, True, False]).sample(few, with_replacement=True, seed=self._batch)
         states = {"who": self._keys(few), "since": self._times(few), "plan": self._texts(few, ["p", "q"]), "left": left}
         self._append("states", states)
@@ -114,9 +132,9 @@ class Shop:
         frame = pl.DataFrame(columns).with_columns(
             _batch=pl.lit(f"{self._batch:08d}"), _row=pl.int_range(rows, dtype=pl.Int64), _ingested_at=pl.lit(NOW)
         )
-        if name in ("orders", "clicks"):
+        if name in ("orders", "clicks", "fairs"):
             frame = frame.with_columns(_id=pl.col("id"))
-        if name == "clicks":
+        if name in ("clicks", "fairs"):
             frame = frame.drop("id")
         self.lake.append(name, frame, moment=1)
 

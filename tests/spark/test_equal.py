@@ -9,8 +9,9 @@ import pytest
 from vigie.errors import FeatureError
 from vigie.features.kernel import evaluate
 from vigie.features.partitions import Partitions
+from vigie.features.relations import load_relations
 from vigie.features.spark.driver import build_feature_set_spark, build_training_set_spark, features_on_spark
-from vigie.features.training_set import build_feature_set, build_training_set, needs_of
+from vigie.features.training_set import build_feature_set, build_training_set, needs_of, related_needs_of
 from vigie.features.windows import Rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning")
@@ -76,23 +77,24 @@ def test_feature_set(spark, make_shop, name):
 def test_features_at_given_rows_of_given_versions(spark, make_shop):
     shop = make_shop(4, 40)
     asked = shop.score("snapshots")
-    features, needs = asked.bound_features, needs_of(asked, shop.schema)
-    before = {name: shop.lake.version(name) for name in needs}
+    features, needs, related = asked.bound_features, needs_of(asked, shop.schema), related_needs_of(asked, shop.schema)
+    before = {name: shop.lake.version(name) for name in shop.schema}
     shop.ingest(500)
     generator = np.random.default_rng(0)
     rows = [(f"c{c}", shop.now - int(t)) for c, t in generator.integers(0, [[60], [200 * 86_400_000_000]], (2, 300)).T]
     rows += rows[:5]
     for versions in (before, None):
-        chosen = versions or {name: shop.lake.version(name) for name in needs}
+        chosen = versions or {name: shop.lake.version(name) for name in shop.schema}
+        relations = load_relations(related, shop.lake, chosen, as_of=shop.now)
         with Partitions(needs, shop.lake, chosen, shop.now, 1 << 30) as partitions:
             histories = partitions.load(0)
         code = {key: i for i, key in enumerate(histories.customers.tolist())}
         known = [i for i, (key, _) in enumerate(rows) if key in code]
         order = sorted(known, key=lambda i: (code[rows[i][0]], rows[i][1]))
         at = Rows(np.array([code[rows[i][0]] for i in order]), np.array([rows[i][1] for i in order]))
-        ours = evaluate(features, histories.blocks, at)
+        ours = evaluate(features, histories.blocks, at, relations)
         theirs = features_on_spark(
-            features, needs, shop.lake, rows, as_of=shop.now, spark=spark, versions=versions, buckets=3
+            features, needs, shop.lake, rows, as_of=shop.now, spark=spark, related=related, versions=versions, buckets=3
         )
         for mine, other in zip(ours, theirs, strict=True):
             assert [other.to_list()[i] for i in order] == mine.to_list()
@@ -100,7 +102,8 @@ def test_features_at_given_rows_of_given_versions(spark, make_shop):
         counts = theirs[0].to_list()
         assert [counts[i] for i in range(len(rows)) if i not in known] == [0] * (len(rows) - len(known))
         assert 0 < len(known) < len(rows)
-    assert features_on_spark(features, needs, shop.lake, [], as_of=shop.now, spark=spark)[0].to_list() == []
+    nothing = features_on_spark(features, needs, shop.lake, [], as_of=shop.now, spark=spark, related=related)
+    assert [values.to_list() for values in nothing] == [[]] * len(features)
 
 
 def test_a_table_that_does_not_say_when_rows_came_is_read_in_the_order_of_its_files(spark, make_shop):
@@ -135,7 +138,7 @@ class Renamed:
 def test_empty_sources(spark, make_shop):
     shop = make_shop(6, 30)
     asked = shop.score("snapshots")
-    for name in ("orders", "clicks", "profile", "states"):
+    for name in shop.schema:
         frame = shop.lake.scan(name).clear().collect()
         shop.lake.replace(name, frame, moment=2)
     theirs = build_training_set_spark(asked, shop.lake, shop.schema, as_of=shop.now, spark=spark)

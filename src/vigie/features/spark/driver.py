@@ -36,9 +36,10 @@ from vigie.features.spark.grouping import (
     travelling,
 )
 from vigie.features.spark.packing import packed, unpack_rows, unpack_values
+from vigie.features.spark.related import ShippedRelations
 from vigie.features.spark.session import failures
 from vigie.features.spark.tables import FILE, ROW, FileLake, LakeTable
-from vigie.features.training_set import FeatureSet, Progress, TrainingSet, needs_of
+from vigie.features.training_set import FeatureSet, Progress, TrainingSet, needs_of, related_needs_of
 from vigie.features.values import Array, Values
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def features_on_spark(
     *,
     as_of: int,
     spark: SparkSession,
+    related: Mapping[str, Need] | None = None,
     versions: Mapping[str, int] | None = None,
     buckets: int | None = None,
 ) -> list[Values]:
@@ -153,11 +155,12 @@ def features_on_spark(
 
     Args:
         features: What to compute; none of them the value of the event at the moment.
-        needs: What is read of each source, by name.
+        needs: What is read of each source by the customer's key, by name; at least one.
         lake: Where the sources are.
         rows: Customers and moments, µs; in any order, any number of times, known or not.
         as_of: µs. Events from this moment on and rows known after it do not exist.
         spark: The session.
+        related: What is read of each source by the key of what a customer belongs to.
         versions: Of each source; left out, the newest.
         buckets: How many parts the customers are dealt out to.
 
@@ -165,8 +168,9 @@ def features_on_spark(
         For each feature one value a row, in the order of *rows*. The categories of a category are those of all rows,
         sorted.
     """
-    chosen = versions or {name: lake.version(name) for name in needs}
-    run = _Run(spark, lake, needs, chosen, as_of, buckets, rows=rows)
+    others = related or {}
+    chosen = versions or {name: lake.version(name) for name in (*needs, *others)}
+    run = _Run(spark, lake, needs, others, chosen, as_of, buckets, rows=rows)
     places: list[Array] = []
     parts: list[list[Values]] = []
     with failures(run.where):
@@ -193,6 +197,7 @@ class _Run:
     spark: SparkSession
     lake: FileLake
     needs: Mapping[str, Need]
+    related: Mapping[str, Need]
     versions: Mapping[str, int]
     as_of: int
     buckets: int | None
@@ -211,7 +216,8 @@ class _Run:
         customers: Collection[str] | None = None,
     ) -> _Run:
         versions = {name: lake.version(name) for name in sorted(score.sources)}
-        return cls(spark, lake, needs_of(score, schema), versions, as_of, buckets, customers)
+        needs, related = needs_of(score, schema), related_needs_of(score, schema)
+        return cls(spark, lake, needs, related, versions, as_of, buckets, customers)
 
     def __post_init__(self) -> None:
         self.where = str(self.spark.sparkContext.master)
@@ -280,7 +286,8 @@ class _Run:
             together = together.unionByName(other)
         tasks = min(self.count, _TASKS)
         together = together.repartitionById(tasks, together["bucket"])
-        grouping = Grouping(self.needs, empty, work)
+        related = ShippedRelations.read(self.related, self.lake, self.versions, self.as_of)
+        grouping = Grouping(self.needs, empty, work, related)
         found = together.groupBy("bucket").applyInArrow(for_spark(grouping), FOUND)
         # Computed everywhere at once and kept on the workers' disks; then fetched one task's result at a time.
         found = found.persist(StorageLevel.DISK_ONLY)

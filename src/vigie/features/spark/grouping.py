@@ -14,17 +14,20 @@ from vigie import __version__
 from vigie.definition.decision import Decision, Payoff
 from vigie.definition.expression import Feature
 from vigie.definition.score import Score, replace_score
+from vigie.features.entities import Relations
 from vigie.features.history import Histories
 from vigie.features.kernel import evaluate
 from vigie.features.loading import histories_of
 from vigie.features.reading import Need
 from vigie.features.spark.dealing import joined, same_program
 from vigie.features.spark.packing import pack_rows, pack_values, unpacked
+from vigie.features.spark.related import ShippedRelations
 from vigie.features.training_set import FeatureSet, labelled_rows, scored_rows
 from vigie.features.windows import Rows
 
 FOUND = "header string, data binary"
 Piece = tuple[str, bytes]
+Frames = Mapping[str, pl.DataFrame]
 MOMENTS = "_moments"
 """Name under which the rows of :class:`FeaturesAt` are dealt out beside the sources."""
 
@@ -32,8 +35,8 @@ MOMENTS = "_moments"
 class Work(Protocol):
     """What is computed of the customers of a bucket."""
 
-    def __call__(self, histories: Histories, frames: Mapping[str, pl.DataFrame]) -> Iterator[Piece]:
-        """Results, packed, of *histories*; *frames* holds what else was dealt out by customer."""
+    def __call__(self, histories: Histories, frames: Frames, relations: Relations) -> Iterator[Piece]:
+        """Results, packed, of *histories*; *frames* holds what else was dealt out, *relations* what customers belong to."""
         ...
 
 
@@ -64,8 +67,8 @@ class LabelledRows:
     earliest: int | None
     as_of: int
 
-    def __call__(self, histories: Histories, frames: Mapping[str, pl.DataFrame]) -> Iterator[Piece]:  # noqa: ARG002
-        return pack_rows(labelled_rows(self.score, histories, self.earliest, self.as_of))
+    def __call__(self, histories: Histories, frames: Frames, relations: Relations) -> Iterator[Piece]:  # noqa: ARG002
+        return pack_rows(labelled_rows(self.score, histories, self.earliest, self.as_of, relations))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +79,8 @@ class ScoredRows:
     as_of: int
     then: Callable[[FeatureSet], Iterator[Piece]] | None = None
 
-    def __call__(self, histories: Histories, frames: Mapping[str, pl.DataFrame]) -> Iterator[Piece]:  # noqa: ARG002
-        rows = scored_rows(self.score, histories, self.as_of)
+    def __call__(self, histories: Histories, frames: Frames, relations: Relations) -> Iterator[Piece]:  # noqa: ARG002
+        rows = scored_rows(self.score, histories, self.as_of, relations)
         if self.then is None:
             return pack_rows(rows)
         return self.then(FeatureSet(rows.customers[rows.codes], rows.moments, rows.features, rows.extras))
@@ -89,14 +92,14 @@ class FeaturesAt:
 
     features: Sequence[Feature]
 
-    def __call__(self, histories: Histories, frames: Mapping[str, pl.DataFrame]) -> Iterator[Piece]:
+    def __call__(self, histories: Histories, frames: Frames, relations: Relations) -> Iterator[Piece]:
         asked = frames[MOMENTS]
         keys = asked["_key"].cast(pl.String).to_list()
         code = {key: i for i, key in enumerate(histories.customers.tolist())}
         codes = np.array([code[key] for key in keys], dtype=np.int64)
         moments = asked["_time"].to_numpy()
         order = np.lexsort((moments, codes))
-        values = evaluate(self.features, histories.blocks, Rows(codes[order], moments[order]))
+        values = evaluate(self.features, histories.blocks, Rows(codes[order], moments[order]), relations)
         yield pack_values(values, asked["_place"].to_numpy()[order])
 
 
@@ -108,11 +111,13 @@ class Grouping:
         needs: What was read of each source, by name, in the order of the sources' numbers.
         empty: For each source, and whatever else is dealt out, a packed frame of no rows.
         work: What is done.
+        related: What customers belong to.
     """
 
     needs: Mapping[str, Need]
     empty: Mapping[str, bytes]
     work: Work
+    related: ShippedRelations = field(default_factory=ShippedRelations)
     program: str = field(default=__version__)
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -134,7 +139,7 @@ class Grouping:
             else:
                 frames[name] = pl.concat([unpacked(data) for data in [self.empty[name], *pieces[i]]])
             pieces[i] = []
-        return self.work(histories_of(self.needs, frames), frames)
+        return self.work(histories_of(self.needs, frames), frames, self.related.histories())
 
 
 def for_spark(grouping: Grouping) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
