@@ -17,6 +17,7 @@ from vigie.clock import FixedClock, parse_moment
 from vigie.data import read_contract
 from vigie.definition import Kind, related_sources
 from vigie.features.training_set import build_feature_set
+from vigie.lifecycle.online_features import OnlineFeatures
 from vigie.lifecycle.project import Project
 
 PROJECT = '''"""Which leads become customers?"""
@@ -162,3 +163,24 @@ def test_scoring_the_base_uses_them(project: Path, tmp_path: Path) -> None:
     by_visits = scores.with_columns(pl.col("customer").replace_strict(visits).alias("visits"))
     few, many = (by_visits.filter(f)["probability"].mean() for f in (pl.col("visits") == 0, pl.col("visits") > 4))
     assert many > few + 0.2
+
+
+def test_a_request_by_id_gives_the_same(project: Path) -> None:
+    """One by one, through the plan for one customer, and all together, from the online store."""
+    work = opened(project)
+    schema = work.schema(work.score("leads"))
+    (batch,) = build_feature_set(work.score("leads").bound(schema), work.lake, schema, as_of=work.clock.now())
+    folder = work.registry.bundle_path(work.registry.resolve("leads", "champion"))
+    online = OnlineFeatures(work, {"leads": load_bundle(folder)})
+    try:
+        lookup, leads = online.lookups["leads"], batch.customers.tolist()
+        together = lookup.features(leads, work.clock.now())
+        alone = [lookup.features([lead], work.clock.now()) for lead in leads[:60]]
+    finally:
+        online.close()
+
+    assert together.known.all()
+    for name, values in {**batch.features, **batch.extras}.items():
+        expected = values.to_list()
+        assert {**together.features, **together.extras}[name].to_list() == expected, name
+        assert [{**one.features, **one.extras}[name].to_list()[0] for one in alone] == expected[:60], name
