@@ -29,7 +29,8 @@ known. Moments are up to three days apart, so that an online store has to answer
 """
 NOTES = """
 *batch* is the lake, dealt out to partitions in little memory, as for a training set or a scored base. *SQLite*, *Redis* and *PostgreSQL* are online stores that the events came to in several
-deliveries, of which some came twice; *memory* is the store of tests. *one customer* is the plan that a request by id runs through.
+deliveries, of which some came twice; *memory* is the store of tests. *one customer* is the plan that a request by id runs through. *Spark* is a session
+of two Python workers on one machine; `tests/spark` has one on a cluster.
 
 `at_moment()` and outcomes belong to training sets: a request by id is at no event, and an outcome lies in the future. Engines that answer requests have no such cell (–).
 
