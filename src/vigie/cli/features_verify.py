@@ -82,6 +82,7 @@ def report(found: Parity) -> dict[str, Any]:
         "values_sent_by_the_caller": found.sent,
         "compared": found.compared,
         "exact": found.exact,
+        "waiting_for_the_lake": list(found.waiting),
         "skipped": [{"bundle": b, "predictions": n, "why": why} for b, (n, why) in found.skipped.items()],
         "features": [_feature(feature) for feature in found.features],
         "differences": [_difference(difference) for difference in found.differences],
@@ -123,6 +124,11 @@ def _show(found: Parity, path: Path) -> None:
         f"{found.compared:,} predictions computed again"
         + (f"; {found.sent:,} more had their values sent by the caller" if found.sent else "")
     )
+    if found.waiting:
+        screen.say(
+            f"[yellow]received events of {escape(', '.join(found.waiting))} are not in the lake yet[/]: what reads them "
+            "differs until they are; a running server takes them there within seconds"
+        )
     for bundle, (count, why) in found.skipped.items():
         screen.say(f"[yellow]{count:,} of bundle {bundle[:12]} were not compared[/]: {escape(why)}")
     rows = found.features

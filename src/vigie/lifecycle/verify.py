@@ -20,6 +20,7 @@ from vigie.definition import Events, Feature, Schema, Score, Table
 from vigie.definition.moments import At
 from vigie.errors import VigieError
 from vigie.journal import Prediction, read
+from vigie.lifecycle.events import Intake
 from vigie.lifecycle.model_in_use import score_of
 from vigie.lifecycle.texts import bundle_texts
 from vigie.lifecycle.train import part, tell
@@ -100,6 +101,7 @@ class Parity:
         predictions: Predictions of the score in the time asked about.
         sent: Of them, those whose values the caller sent: there is no history to compare with.
         compared: Predictions that were computed again.
+        waiting: Sources of which events were received that are not in the lake yet: the batch does not see them.
         skipped: Bundle → number of its predictions and why they could not be computed again.
         features: In order of the first bundle that has them.
         differences: At most 10,000 of them, in order of their time.
@@ -110,6 +112,7 @@ class Parity:
     predictions: int = 0
     sent: int = 0
     compared: int = 0
+    waiting: tuple[str, ...] = ()
     skipped: dict[str, tuple[int, str]] = field(default_factory=dict)
     features: list[FeatureParity] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -144,6 +147,8 @@ def verify(
         FeatureError: The lake has not a source or column that is needed.
     """
     replay = _Replay(project, score, grace)
+    received = Intake(project, None)
+    replay.parity.waiting = tuple(name for name in sorted(score.sources) if received.lag(name) > 0)
     chosen = _chosen(project, score.name, since, replay.parity)
     if sample is not None:
         chosen = iter(sorted(_drawn(chosen, sample), key=lambda p: (p.at, p.id)))
