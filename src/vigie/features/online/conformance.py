@@ -398,7 +398,7 @@ class RunStoreConformance:
     def test_a_killed_writer_leaves_whole_appends_and_all_it_was_told_of(self, make: Make) -> None:
         if not self.survives:
             return
-        chance = random.Random(time.time_ns())
+        chance = random.Random()
         for attempt in range(3):
             table, keys = f"killed@{attempt}", [f"c{i}" for i in range(5)]
             told = _killed(make, table, keys, after=chance.randrange(5, 60), pause=chance.random() * 0.01)
