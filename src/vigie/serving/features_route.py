@@ -64,7 +64,7 @@ class FeaturesRoute(BodyRoute):
         except VigieError as error:
             raise from_error(error) from error
         self._metrics.looked_up(lookup.name, len(found))
-        times = [i for i, name in enumerate(names) if lookup.kinds[name] is Kind.TIME]
+        times = [name for name in names if lookup.kinds[name] is Kind.TIME]
         said = iso(as_of)
         rows = [_row(c, one, names, times, as_of, said) for c, one in zip(asked.customers, found, strict=True)]
         return FeaturesAnswer(posted.request_id, lookup.name, lookup.fingerprint, said, names, rows)
@@ -101,13 +101,14 @@ def _wanted(lookup: Lookup, names: tuple[str, ...] | None) -> tuple[list[str], A
     return list(names), lookup.named(names)
 
 
-def _row(customer: str, found: Found, names: Sequence[str], times: Sequence[int], as_of: int, said: str) -> FeaturesRow:
+def _row(customer: str, found: Found, names: Sequence[str], times: Sequence[str], as_of: int, said: str) -> FeaturesRow:
     known, moment, values = found
     if values is None:
         return FeaturesRow(customer, known, None, None)
-    for i in times:
-        values[i] = _told(values[i])
-    return FeaturesRow(customer, known, said if moment == as_of else iso(moment), dict(zip(names, values, strict=True)))
+    told = dict(zip(names, values, strict=True))
+    for name in times:
+        told[name] = _told(told[name])
+    return FeaturesRow(customer, known, said if moment == as_of else iso(moment), told)
 
 
 def _told(moment: Any) -> Any:
