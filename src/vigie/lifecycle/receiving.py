@@ -68,6 +68,7 @@ class Receiving:
             if self._histories is None:
                 return
             self.intake.attach(self._histories)
+            self.intake.recover()
         if stopwatch() - self._synced > self._sync_seconds:
             sync(self._project, self._histories, wait=False)
             self._synced = stopwatch()

@@ -16,6 +16,8 @@ from vigie.lifecycle.stream.message import Message
 from vigie.lifecycle.stream.worker import StopAskedError, Worker
 
 POLL_MS = 200
+COUNTED = 10_000
+"""Entries counted one by one, at most, where Redis does not know how many follow."""
 FORGOTTEN_MS = 3_600_000
 """A consumer that asked for nothing so long and holds nothing is removed from the group."""
 
@@ -89,12 +91,19 @@ class RedisStreams(Broker):
             with contextlib.suppress(RedisError):
                 for group in await self._client.xinfo_groups(topic):
                     if _text(group["name"]) == self.settings.group:
-                        # Redis cannot count what follows where entries were deleted in between.
-                        found[source] = int(group.get("lag") or 0) + int(group["pending"])
+                        found[source] = await self._behind(topic, group) + int(group["pending"])
         for subscriber in self._subscribers:
             if not subscriber.running and not self.worker.stopping.is_set():
                 self.failed.set()
         return found
+
+    async def _behind(self, topic: str, group: Mapping[str, Any]) -> int:
+        """Entries that the group was not given yet."""
+        if group.get("lag") is not None:
+            return int(group["lag"])
+        # Redis before 7 does not count them, and a later one cannot where entries in between were deleted.
+        last = _text(group["last-delivered-id"])
+        return len(await self._client.xrange(topic, min=f"({last}", count=COUNTED))
 
     def _handler(self, source: str, topic: str) -> Any:
         async def handle(batch: Any) -> None:

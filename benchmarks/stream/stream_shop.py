@@ -34,7 +34,8 @@ churn = Score(
     moments=every("month"),
     outcome=orders.count(next=days(30)) == 0,
     features=[customers["country"], orders.count(days(30)), orders["amount"].sum(days(30)), visits.count(days(30)),
-              orders["channel"].last(days(30)), orders.days_since_last(days(30))],
+              orders["channel"].last(days(30)), orders.days_since_last(days(30)), orders.count(days(1)),
+              orders["amount"].mean(days(7)), visits.days_since_last(days(7))],
     decision=Campaign(contact_cost=1, offer_cost=1, accepted=0.2, customer_value=100),
 )
 """
