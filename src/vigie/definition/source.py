@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, overload
 
 from vigie.definition import naming
@@ -25,8 +26,12 @@ class _Identified(ABC):
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, _Identified) and self.meaning() == other.meaning()
 
+    @cached_property
+    def _fingerprint(self) -> str:
+        return naming.fingerprint(self.meaning())
+
     def __hash__(self) -> int:
-        return hash(naming.fingerprint(self.meaning()))
+        return hash(self._fingerprint)
 
 
 def _column(value: object, what: str, *, optional: bool = False) -> None:

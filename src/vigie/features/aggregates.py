@@ -29,14 +29,36 @@ class Valued:
     values: Values
     _valid: Array | None = None
     _sums: ExactSums | None = None
+    _edged: dict[bool, Array] = field(default_factory=dict)
 
     @property
     def valid(self) -> Array:
         """Shape (n + 1,), int64: how many of the first events have a value."""
         if self._valid is None:
-            self._valid = np.zeros(len(self.values) + 1, dtype=np.int64)
-            np.cumsum(~self.values.nulls(), out=self._valid[1:])
+            null = self.values.nulls()
+            self._valid = np.arange(len(null) + 1, dtype=np.int64)
+            if null.any():
+                self._valid[1:] -= np.cumsum(null, dtype=np.int64)
         return self._valid
+
+    def edged(self, *, highest: bool) -> Array:
+        """The values and one more, with what changes no highest (or lowest) value in place of nulls and behind the last.
+
+        −0 is 0 among them.
+        """
+        if highest not in self._edged:
+            values = self.values
+            found = np.empty(len(values) + 1, dtype=values.data.dtype)
+            if values.kind is Kind.TIME:
+                found[:-1], found[-1] = values.data, NULL_TIME if highest else np.iinfo(np.int64).max
+            else:
+                np.add(values.data, 0.0, out=found[:-1])
+                found[-1] = -np.inf if highest else np.inf
+            null = values.nulls()
+            if null.any():
+                found[:-1][null] = found[-1]
+            self._edged[highest] = found
+        return self._edged[highest]
 
     @property
     def sums(self) -> ExactSums:
@@ -112,28 +134,20 @@ def _mean(scope: Scope, aggregate: Aggregate) -> Values:
 
 
 def _extreme(function: np.ufunc, scope: Scope, aggregate: Aggregate) -> Values:
-    values = scope.value(aggregate).values
+    valued = scope.value(aggregate)
     n = scope.counted(aggregate)
     lo, hi = scope.slices(aggregate)
-    highest = function is np.maximum
-    if values.kind is Kind.TIME:
-        edge: float = NULL_TIME if highest else np.iinfo(np.int64).max
-        data = np.where(values.nulls(), edge, values.data)
-        found = np.where(n == 0, NULL_TIME, _reduced(function, data, edge, lo, hi))
-        return Values(Kind.TIME, found)
-    edge = -np.inf if highest else np.inf
-    # Adding 0 makes −0 and 0 one value.
-    data = np.where(np.isnan(values.data), edge, values.data) + 0.0
-    return Values(values.kind, np.where(n == 0, np.nan, _reduced(function, data, edge, lo, hi)))
+    found = _reduced(function, valued.edged(highest=function is np.maximum), lo, hi)
+    null = NULL_TIME if valued.values.kind is Kind.TIME else np.nan
+    return Values(valued.values.kind, np.where(n == 0, null, found))
 
 
-def _reduced(function: np.ufunc, data: Array, edge: float, lo: Array, hi: Array) -> Array:
-    """*function* over ``data[lo:hi]`` for each pair; anything where it is empty."""
-    padded = np.append(data, np.array([edge], dtype=data.dtype))
+def _reduced(function: np.ufunc, padded: Array, lo: Array, hi: Array) -> Array:
+    """*function* over ``padded[lo:hi]`` for each pair; anything where it is empty. Behind the last value stands one more."""
     pairs = np.empty(2 * len(lo), dtype=np.int64)
     pairs[0::2], pairs[1::2] = lo, hi
     if not len(pairs):
-        return np.zeros(0, dtype=data.dtype)
+        return np.zeros(0, dtype=padded.dtype)
     return np.asarray(function.reduceat(padded, pairs)[::2])
 
 
