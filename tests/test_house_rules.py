@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,3 +94,14 @@ def test_an_import_loads_no_more_than_it_needs(code: str, forbidden: tuple[str, 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == []
+
+
+def test_holding_contracts_loads_no_spark_and_binds_no_driver() -> None:
+    code = (
+        "import os, sys, vigie.data.checks; "
+        "print([m for m in sys.modules if m.startswith('pyspark')], os.environ.get('SPARK_LOCAL_IP'))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "SPARK_LOCAL_IP"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+
+    assert done.stdout.strip() == "[] None"

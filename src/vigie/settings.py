@@ -21,8 +21,10 @@ An environment (``--env prod`` or ``VIGIE_ENV``) lays its tables over the common
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -233,6 +235,27 @@ def secret(reference: str, root: Path, where: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"cannot read {reference}: {error}", where=where) from error
     return reference
+
+
+@contextmanager
+def spark_left_alone() -> Iterator[None]:
+    """For loading Pandera, which would load Spark's pandas where Spark is installed, for a second and with a warning.
+
+    It would also tie Spark's driver to this machine's loopback, whatever cluster it is to talk to.
+    """
+    module, variables = "pyspark.pandas", ("SPARK_LOCAL_IP", "PYARROW_IGNORE_TIMEZONE")
+    before = {name: os.environ.get(name) for name in variables}
+    hidden = module not in sys.modules
+    if hidden:
+        sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[module]
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
 
 
 def quiet_dependencies() -> None:

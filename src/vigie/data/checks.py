@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import pandera.polars as pa
 import polars as pl
-from pandera.errors import SchemaErrors
 
 from vigie.data.cast import TYPES
 from vigie.data.contract import ColumnRule, Contract
 from vigie.definition import Kind
+from vigie.settings import spark_left_alone
+
+with spark_left_alone():
+    import pandera.polars as pa
+    from pandera.errors import SchemaErrors
 
 
 def pandera_schema(contract: Contract) -> pa.DataFrameSchema:
