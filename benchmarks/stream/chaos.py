@@ -53,6 +53,7 @@ FOREVER = int(np.iinfo(np.int64).max)
 
 
 def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -241,6 +242,7 @@ class Consumers:
 
 
 def unacknowledged(port: int) -> int:
+    """Messages that the group was not given yet, or has not acknowledged."""
     import redis
 
     client, total = redis.Redis(port=port), 0
@@ -364,6 +366,7 @@ def run(seconds: float, every: float, seed: int, store: str, folder: Path, say: 
 
 
 def main() -> None:
+    """Run it, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--kill-every", type=float, default=4)

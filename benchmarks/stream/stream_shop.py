@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def make_project(folder: Path, clock: Clock, settings: str = "", *, contracts: b
 
 
 def histories_on(store: RunStore, clock: Clock) -> OnlineHistories:
+    """Online histories of the three sources, as the tests hold them."""
     return OnlineHistories(store, HOLDINGS, keep=KEEP, clock=clock)
 
 
@@ -115,10 +116,3 @@ def batch(project: Project, moment: int) -> dict[str, list[Any]]:
 def _empty(holding: Holding, customers: int) -> Block:
     nothing = np.zeros(0, dtype=np.int64)
     return Block.build(customers, nothing, nothing, {n: Values.missing(kind, 0) for n, kind in holding.columns.items()})
-
-
-def by_customer(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(str(row["customer"]), []).append(row)
-    return found

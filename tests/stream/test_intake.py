@@ -231,7 +231,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.randoms())
 def test_a_row_is_good_or_bad_for_itself_and_as_in_a_file_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], chance: random.Random

@@ -50,11 +50,11 @@ def _column(name: str, values: Sequence[Any], rule: ColumnRule | None, nulls: Se
         return pl.Series(name, _texts(values), dtype=pl.String)
     if types == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
-    if types <= {int, float}:
+    if types <= {int, float} and (rule.kind is Kind.NUMBER or not any(_is_long(value) for value in values)):
         try:
             return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
         except OverflowError:  # an integer of more than 308 digits
-            return pl.Series(name, [text_of(value) for value in values], dtype=pl.String)
+            pass
     # Types are mixed: all becomes text, written so that it is read as what it was.
     return pl.Series(name, [_as_read(value, rule, nulls) for value in values], dtype=pl.String)
 
@@ -69,18 +69,20 @@ def _texts(values: Sequence[Any]) -> list[str | None]:
     return texts
 
 
+def _is_long(value: Any) -> bool:
+    """Whether a float64 would change it."""
+    return type(value) is int and abs(value) > 1 << 53
+
+
 def _as_read(value: Any, rule: ColumnRule, nulls: Sequence[str]) -> str | None:
     if isinstance(value, bool) and rule.kind is Kind.NUMBER:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return text_of(value)
-    if rule.kind is not Kind.NUMBER and not rule.format.startswith("epoch_"):
-        return _texts([float(value)])[0]
-    try:
-        text = repr(float(value))
-    except OverflowError:
-        return text_of(value)
-    if rule.kind is Kind.NUMBER and rule.decimal == ",":
+    if rule.kind is not Kind.NUMBER:
+        return str(value) if isinstance(value, int) else _texts([value])[0]
+    text = repr(value)
+    if rule.decimal == ",":
         text = text.replace(".", ",")
     # A number is one, even where its text, sent as text, would stand for no value.
     return f"{text}e0" if text in nulls and "e" not in text else text

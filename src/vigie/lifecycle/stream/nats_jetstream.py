@@ -49,6 +49,7 @@ class NatsJetStream(Broker):
         from nats.js.errors import NotFoundError
 
         settings = self.settings
+        subscribers: list[Any] = []
         try:
             client: Any = await asyncio.wait_for(self._broker.connect(), 10)
             self._jetstream = client.jetstream()
@@ -76,7 +77,10 @@ class NatsJetStream(Broker):
                     decoder=undecoded,
                 )
                 subscriber(self._handler(source))
+                subscribers.append(subscriber)
             await self._broker.start()
+            for subscriber in subscribers:
+                _mend(subscriber.subscription)
         except (Error, OSError, TimeoutError) as error:
             raise unreachable(settings.url, error) from error
 
@@ -130,3 +134,24 @@ class NatsJetStream(Broker):
             with contextlib.suppress(Error, OSError):
                 for m in batch:
                     await m.in_progress()
+
+
+def _mend(subscription: Any) -> None:
+    """Let a fetch that runs out of time always say so in nats-py's own words.
+
+    nats-py 2 raises Python's ``TimeoutError`` where the time is over between its two requests. FastStream 0.7 knows only nats-py's
+    and then forgets what it had fetched for the batch: those messages would stand still until they are handed over again.
+    """
+    from nats.errors import TimeoutError as NatsTimeoutError
+
+    fetch = subscription.fetch
+
+    async def mended(batch: int = 1, timeout: float | None = 5) -> Any:
+        try:
+            return await fetch(batch, timeout)
+        except NatsTimeoutError:
+            raise
+        except TimeoutError as error:
+            raise NatsTimeoutError from error
+
+    subscription.fetch = mended
