@@ -24,12 +24,14 @@ from vigie.definition.score import Score
 from vigie.definition.source import Events, Table
 from vigie.definition.text import texts_of
 from vigie.features.history import Block, Histories
-from vigie.features.kernel import evaluate
+from vigie.features.kernel import leaf_values
 from vigie.features.one import Plan, event_items
 from vigie.features.online.codec import NEVER, Settled, view
 from vigie.features.online.histories import OnlineHistories, Part
 from vigie.features.online.needs import extras_of
+from vigie.features.online.settling import Whole
 from vigie.features.rowwise import evaluate as rowwise
+from vigie.features.rowwise import leaf_name, leaves_of
 from vigie.features.values import Array, Columns, Values, picked
 from vigie.features.windows import Rows
 
@@ -56,11 +58,13 @@ class Asked:
         features: In the order of the answer.
         sources: Those that are read by the customer's key.
         plan: For one customer; ``None`` where only the kernel can.
+        leaves: What the features are made of, each once.
     """
 
     features: Sequence[Feature]
     sources: tuple[str, ...]
     plan: Plan | None
+    leaves: Sequence[Feature]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -133,7 +137,8 @@ class Lookup:
         if self._at is not None:
             sources[self._at.name] = None
         plan = None if texts_of(features) else Plan(features, self._histories.holdings)
-        return Asked(features, tuple(sources), plan)
+        leaves = {leaf.fingerprint: leaf for feature in features for leaf in leaves_of(feature)}
+        return Asked(features, tuple(sources), plan, list(leaves.values()))
 
     def features(self, customers: Sequence[str], as_of: int) -> FoundColumns:
         """Inputs of the score's model for *customers*, from what was known at *as_of*.
@@ -175,7 +180,7 @@ class Lookup:
         self._histories.check(as_of, asked.sources)
         distinct = customers if len(customers) == 1 else sorted(set(customers))
         parts = self._histories.parts(distinct, asked.sources)
-        long = not all(isinstance(part, Settled | None) for part in chain.from_iterable(parts.values()))
+        long = not all(type(part) is not Whole for part in chain.from_iterable(parts.values()))
         if asked.plan is not None and not long and len(distinct) <= FEW:
             try:
                 return self._one_by_one(asked, asked.plan, distinct, customers, as_of, parts)
@@ -190,7 +195,7 @@ class Lookup:
         self._histories.check(as_of, asked.sources)
         distinct = customers if len(customers) == 1 else sorted(set(customers))
         parts, more = self._histories.glance(distinct, asked.sources)
-        if more or not all(isinstance(part, Settled | None) for part in chain.from_iterable(parts.values())):
+        if more or not all(type(part) is not Whole for part in chain.from_iterable(parts.values())):
             return None
         try:
             return self._one_by_one(asked, asked.plan, distinct, customers, as_of, parts)
@@ -271,7 +276,8 @@ class Lookup:
             since = np.minimum.reduce([histories.since[name] for name in self._telling])
             codes = np.flatnonzero(since <= as_of)
             rows = Rows(codes, np.full(len(codes), as_of, dtype=np.int64))
-        return rows, evaluate(asked.features, blocks, rows, self._relations)
+        found = leaf_values(asked.leaves, blocks, rows, self._relations)
+        return rows, [_value(feature, found, len(rows)) for feature in asked.features]
 
     def _latest_rows(self, block: Block, as_of: int) -> Rows:
         there = block.times <= as_of if isinstance(self._at, Table) else block.times < as_of
@@ -292,6 +298,13 @@ class Lookup:
                 histories = Histories(histories.customers, self._computed(histories.blocks))
             found[source] = histories
         return found
+
+
+def _value(feature: Feature, leaves: Mapping[str, Values], n: int) -> Values:
+    direct = leaves.get(feature.fingerprint)
+    if direct is not None:
+        return direct
+    return rowwise(feature, {leaf_name(leaf): leaves[leaf.fingerprint] for leaf in leaves_of(feature)}, n)
 
 
 def _in_order(customers: Sequence[str], distinct: Sequence[str], found: list[Found]) -> list[Found]:
