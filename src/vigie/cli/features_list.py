@@ -32,7 +32,10 @@ def listing(
         typer.echo(json.dumps([entry.to_data() for entry in entries], indent=2, ensure_ascii=False))
         return
     several = len(found.scores) > 1
-    heads = [("feature", "left"), ("kind", "left"), ("sources", "left"), ("window", "left"), ("owner", "left")]
+    owners = {entry.owner for entry in entries}
+    heads = [("feature", "left"), ("kind", "left"), ("sources", "left"), ("window", "left")]
+    # What is the same for all is said below, so that the rest has room.
+    heads += [("owner", "left")] if len(owners) > 1 else []
     heads += [("scores", "left")] if several else []
     heads += [("importance", "right")]
     rows = []
@@ -41,11 +44,12 @@ def listing(
             entry.name,
             str(entry.kind),
             ", ".join(use.name for use in entry.sources) or "–",
-            ", ".join(entry.windows) or "–",
-            entry.owner or "–",
+            ", ".join("all" if window == "all of history" else window for window in entry.windows) or "–",
         ]
+        row += [entry.owner or "–"] if len(owners) > 1 else []
         row += [", ".join(use.score for use in entry.uses)] if several else []
-        rows.append([*row, "–" if entry.importance is None else f"{entry.importance:.4f}"])
-    screen.table(heads, rows)
+        rows.append([*row, "–" if entry.importance is None else f"{round(entry.importance, 4) + 0.0:.4f}"])
+    screen.table(heads, rows, cut=0)
     owned = sum(bool(entry.owner) for entry in entries)
-    screen.say(f"[dim]{len(entries):,} features of {', '.join(found.scores)}; {owned:,} have an owner[/]")
+    said = f"all owned by {entries[0].owner}" if len(owners) == 1 and owned else f"{owned:,} have an owner"
+    screen.say(f"[dim]{len(entries):,} features of {', '.join(found.scores)}; {said}[/]")

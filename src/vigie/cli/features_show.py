@@ -59,7 +59,10 @@ def show(
     for use in entry.uses:
         worth = ""
         if use.importance is not None:
-            worth = f": AUC falls by {round(use.importance, 4) + 0.0:.4f} ± {use.spread or 0:.4f} without it, {use.rank} of {use.ranked}"
+            change = -use.importance
+            worth = (
+                f": AUC {round(change, 4) + 0.0:+.4f} ± {use.spread or 0:.4f} without it, {use.rank} of {use.ranked}"
+            )
         trained = f"version {use.champion} in use" if use.champion is not None else "in no champion"
         screen.say(f"score   [bold]{escape(use.score)}[/], {trained}{worth}")
     if entry.profile is not None:

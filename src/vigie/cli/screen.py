@@ -49,11 +49,27 @@ def say(text: str, *, wrap: bool = True) -> None:
         console.print(f"  {text}", soft_wrap=True)
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], *, marked: int | None = None) -> None:
-    """A table. Each column is ``(heading, "left" | "right")``; row number *marked* is shown in bold."""
+def table(
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[str]],
+    *,
+    marked: int | None = None,
+    cut: int | None = None,
+) -> None:
+    """A table. Each column is ``(heading, "left" | "right")``; row number *marked* is shown in bold.
+
+    In a narrow terminal every column is cut, or only column number *cut*.
+    """
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, side in columns:
-        drawn.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
+    widths = [max([len(heading), *(len(row[i]) for row in rows)]) for i, (heading, _) in enumerate(columns)]
+    for place, (heading, side) in enumerate(columns):
+        spare = console.width - 2 - sum(widths) - 2 * (len(widths) - 1)
+        drawn.add_column(
+            heading,
+            justify="right" if side == "right" else "left",
+            no_wrap=True,
+            max_width=max(widths[place] + min(spare, 0), 12) if place == cut else None,
+        )
     for number, row in enumerate(rows):
         drawn.add_row(*(escape(cell) for cell in row), style="bold" if number == marked else "")
     console.print(Padding(drawn, (0, 0, 0, 2)))
