@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
 from vigie.features.values import Array
+from vigie.features.words import hashed, strings_of_short
 
 
 def is_whole(key: str) -> bool:
@@ -51,13 +54,66 @@ def _mixed(x: Array) -> Array:
     return np.asarray(x ^ (x >> np.uint64(31)))
 
 
-def customers_of(keys: list[pl.Series]) -> tuple[Array, list[Array]]:
+KeyColumn = Array | pl.Series
+"""Keys: int64 of shape (n,); words of short strings, uint64 of shape (n, 2); or strings."""
+
+
+def customers_of(keys: Sequence[KeyColumn]) -> tuple[Array, list[Array]]:
     """All keys once, as sorted strings, and the code of each row's key."""
-    if all(series.dtype == pl.Int64 for series in keys):
-        return _whole_customers([series.to_numpy() for series in keys])
-    unique = pl.concat([series.unique() for series in keys]).unique().sort()
-    codes = [series.cast(pl.Enum(unique)).to_physical().to_numpy() for series in keys]
+    arrays = [key for key in keys if not isinstance(key, pl.Series)]
+    if len(arrays) == len(keys):
+        if all(key.ndim == 1 for key in arrays):
+            return _whole_customers(arrays)
+        if all(key.ndim == 2 for key in arrays):
+            return _short_customers(arrays)
+    texts = [_texts(key) for key in keys]
+    unique = pl.concat([series.unique() for series in texts]).unique().sort()
+    codes = [series.cast(pl.Enum(unique)).to_physical().to_numpy() for series in texts]
     return _strings(unique), [code.astype(np.int64) for code in codes]
+
+
+def _texts(key: KeyColumn) -> pl.Series:
+    if isinstance(key, pl.Series):
+        return key.cast(pl.String)
+    return strings_of_short(key) if key.ndim == 2 else pl.Series(key).cast(pl.String)
+
+
+def _short_customers(keys: list[Array]) -> tuple[Array, list[Array]]:
+    words = np.concatenate(keys)
+    if not len(words):
+        return np.empty(0, dtype=object), [np.zeros(0, dtype=np.int64) for _ in keys]
+    place, begins = _grouped(words)
+    unique = words[place[begins]]
+    texts = strings_of_short(unique)
+    order = texts.arg_sort().to_numpy()
+    rank = np.empty(len(unique), dtype=np.int64)
+    rank[order] = np.arange(len(unique))
+    codes = np.empty(len(words), dtype=np.int64)
+    codes[place] = np.repeat(rank, np.diff(np.append(begins, len(words))))
+    return _strings(texts[order]), np.split(codes, np.cumsum([len(key) for key in keys])[:-1])
+
+
+def _grouped(words: Array) -> tuple[Array, Array]:
+    """Positions in an order in which equal words follow each other, and where each group begins."""
+    n = len(words)
+    place_bits = np.uint64((n - 1).bit_length())
+    # The upper bits of a hash and the position in one integer: sorting values is several times faster than sorting
+    # positions.
+    mixed = (hashed(words) >> place_bits << place_bits) | np.arange(n, dtype=np.uint64)
+    mixed.sort()
+    place = (mixed & ((np.uint64(1) << place_bits) - np.uint64(1))).astype(np.int64)
+    same_hash = (mixed[1:] >> place_bits) == (mixed[:-1] >> place_bits)
+    sorted_words = words[place]
+    same = _same_as_last(sorted_words)
+    if not np.array_equal(same, same_hash):  # two keys of one hash
+        place = np.lexsort((words[:, 1], words[:, 0]))
+        sorted_words = words[place]
+        same = _same_as_last(sorted_words)
+    return place, np.flatnonzero(np.append(True, ~same))
+
+
+def _same_as_last(words: Array) -> Array:
+    return np.asarray((words[1:, 0] == words[:-1, 0]) & (words[1:, 1] == words[:-1, 1]))
 
 
 def _whole_customers(keys: list[Array]) -> tuple[Array, list[Array]]:
