@@ -29,7 +29,7 @@ def stream(
     project: Folder = Path(),
     environment: Environment = None,
 ) -> None:
-    """Consume events from the broker that [stream] of vigie.toml names, until stopped.
+    """Consume events from the broker that vigie.toml names, until stopped.
 
     Events count in features at once and are in the lake within seconds. Start it several times to divide the work.
     """
