@@ -16,10 +16,11 @@ from stream_shop import HOLDINGS, batch, histories_on, make_project, online
 
 from vigie.clock import DAY, FixedClock, iso, parse_moment
 from vigie.data import FileLocation, Lake, Quarantine, ingest
-from vigie.errors import DefinitionError, StoreError
+from vigie.errors import DefinitionError, SettingsError, StoreError
 from vigie.features.online.memory_store import MemoryStore
 from vigie.features.online.run_store import Run
 from vigie.lifecycle.events import Intake
+from vigie.lifecycle.ingest import ingest_sources
 
 NOW = parse_moment("2026-06-01T12:00:00Z")
 
@@ -211,6 +212,14 @@ def test_an_ingest_of_files_may_run_at_the_same_time(project: Any, intake: Intak
     ingest(source, location, Lake(project.settings.state / "lake"), tmp_path / "contracts", project.clock)
     intake.flush("orders")
     assert sorted(kept(project, "orders")["order"]) == ["f1", "o1", "o2"]
+
+
+def test_an_ingest_leaves_alone_what_is_only_received(project: Any, intake: Intake) -> None:
+    with pytest.raises(SettingsError, match="nothing says where source"):
+        ingest_sources(project)
+    for source, row in (("orders", order(1, "a", NOW)), ("visits", {}), ("customers", {})):
+        intake.accept(source, [row], "test")
+    assert ingest_sources(project) == []
 
 
 def test_a_source_that_nobody_reads_is_refused(intake: Intake) -> None:

@@ -19,6 +19,8 @@ def ingest_sources(
 ) -> list[IngestReport]:
     """Ingest the sources called *names*, or all that the scores read, one after the other.
 
+    A source that ``vigie.toml`` places nowhere and whose events are received is left to whoever receives them.
+
     Can be stopped at any moment and run again: the lake then holds each row once.
 
     Raises:
@@ -30,7 +32,7 @@ def ingest_sources(
     for name in names:
         if name not in project.sources:
             raise DefinitionError(f"no score reads a source '{name}'", remedy=did_you_mean(name, project.sources))
-    chosen = list(names) or list(project.sources)
+    chosen = list(names) or [name for name in project.sources if not _only_received(project, name)]
     reports = []
     for number, name in enumerate(chosen):
 
@@ -41,3 +43,7 @@ def ingest_sources(
         source, location = project.sources[name], project.location(name)
         reports.append(ingest(source, location, project.lake, project.settings.contracts, project.clock, progress=step))
     return reports
+
+
+def _only_received(project: Project, name: str) -> bool:
+    return name not in project.settings.sources and (project.settings.state / "spool" / name).is_dir()
