@@ -59,7 +59,7 @@ class Transformer:
             MissingExtraError: The extra ``text`` is not installed.
         """
         try:
-            import onnxruntime  # type: ignore[import-untyped]
+            import onnxruntime
             from tokenizers import Tokenizer
         except ImportError as error:
             raise MissingExtraError(error.name or "onnxruntime", extra="text") from None
