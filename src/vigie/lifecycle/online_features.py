@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vigie.clock import FixedClock
+from vigie.clock import FixedClock, stopwatch
 from vigie.definition import Schema, Score
 from vigie.definition.score import replace_score
 from vigie.definition.text import texts_of
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 FOLLOW_SECONDS = 5.0
 """How often the lake is looked at for what is new."""
-TIDIED = 500
-"""Customers whose runs are settled each time, at most."""
+TIDY_SECONDS = 600.0
+"""How often runs are settled that nobody reads, and what is too old is dropped. Looking for them passes all customers."""
+TIDIED = 5_000
+"""Customers looked at each time, at most."""
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +99,13 @@ class OnlineFeatures:
             self._follower.start()
 
     def _run(self, seconds: float) -> None:
+        tidied = stopwatch()
         while not self._ended.wait(seconds):
             try:
                 self.refresh()
-                self.histories.compact(TIDIED)
+                if stopwatch() - tidied > TIDY_SECONDS:
+                    tidied = stopwatch()
+                    self.histories.compact(TIDIED)
             except VigieError as error:
                 log.warning("features are as fresh as the last events received: %s", error)
 

@@ -216,3 +216,33 @@ def test_the_fingerprint_changes_with_the_definition_alone():
     prints = {print_of(asked) for asked in SCORES.values()}
     assert len(prints) == len(SCORES)
     assert print_of(score(every("month"))) in prints
+
+
+@pytest.mark.parametrize("few", [24, 0])
+@pytest.mark.parametrize(("which", "source", "latest"), [("leads", LEADS, -1), ("plans", PLANS, 0)])
+def test_the_latest_moment_is_before_an_event_and_at_a_version(monkeypatch, few, which, source, latest):
+    """An event at the very moment is the future; a row known at it is known."""
+    monkeypatch.setattr(module, "FEW", few)
+    asked = SCORES[which]
+    histories = OnlineHistories(MemoryStore(), holdings_of(asked, SCHEMA), keep=4 * DAY, clock=FixedClock(NOW))
+    for i, time in enumerate((NOW - 5, NOW - 1, NOW, NOW + 1)):
+        one = {"key": "a", "time": time, "lag": 0, "amount": float(i), "company": None, "ok": None}
+        histories.put(source.name, arrivals(source, [one], [str(i)]))
+    lookup = Lookup(asked, SCHEMA, histories)
+
+    assert lookup.find(["a"], NOW, lookup.values)[0][1] == NOW + latest
+    assert not lookup.find(["a"], NOW - 6, lookup.values)[0][0]
+
+
+@pytest.mark.parametrize("few", [24, 0])
+def test_an_event_that_was_not_known_yet_gives_no_moment(monkeypatch, few):
+    monkeypatch.setattr(module, "FEW", few)
+    asked = SCORES["some leads"]
+    histories = OnlineHistories(MemoryStore(), holdings_of(asked, SCHEMA), keep=4 * DAY, clock=FixedClock(NOW))
+    for i, (lag, ok) in enumerate([(0, True), (0, False), (9, True), (10, True), (11, True)]):
+        one = {"key": "a", "time": NOW - 10 + i, "lag": lag - i, "amount": float(i), "company": None, "ok": ok}
+        histories.put("leads", arrivals(LEADS, [one], [str(i)]))
+    lookup = Lookup(asked, SCHEMA, histories)
+
+    (_, moment_, values), *_ = lookup.find(["a"], NOW, lookup.values)
+    assert (moment_, values[-1]) == (NOW - 7, 3.0)

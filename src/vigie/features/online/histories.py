@@ -176,7 +176,7 @@ class OnlineHistories:
         while done < limit:
             place = next(self._sweep, None)
             if place is None:
-                self._sweep = iter([(table, c) for table in by_table for c in self.store.customers(table)])
+                self._sweep = ((table, c) for table in by_table for c in self.store.customers(table))
                 return done
             if place[0] in by_table:
                 self._settle(by_table[place[0]], place[1], thoroughly=True)

@@ -18,7 +18,8 @@ class Holding:
     Attributes:
         source: The source, without filter.
         columns: Kinds of the columns that features use, by name, sorted by name.
-        window: Longest window that any feature uses, µs; ``None``: all of history is kept. Means nothing for tables.
+        window: Longest window that any feature uses, µs; ``None``: all of history is kept. For the versions of a table's
+            row: how far before the moment asked for one may lie at which they are looked at; ``None``: all are kept.
     """
 
     source: Table | Events
