@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -69,6 +69,7 @@ def test_a_condition_scores_one_where_it_holds():
     st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9), st.integers(0, 5).map(float)), min_size=1, max_size=40),
     st.lists(st.one_of(st.none(), st.floats(allow_nan=False)), min_size=1, max_size=20),
 )
+@example([0.0, 2.225073858507e-311], [None])
 def test_a_number_scores_in_its_own_order(training, later):
     model = RuleModel.fit(Values.of(Kind.NUMBER, training))
     model.check(1)

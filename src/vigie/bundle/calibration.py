@@ -59,9 +59,14 @@ class Calibration:
 
     @classmethod
     def isotonic(cls, x: Array, y: Array) -> Calibration:
-        """Straight lines between the knots; equal neighbouring *x*, which carry nothing, are merged into the last."""
+        """Straight lines between the knots.
+
+        Neighbouring *x* that are equal, or so close that the line between them has no finite slope, are merged into the last.
+        """
         xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        kept = np.append(np.diff(xs) > 0, True) if len(xs) else np.empty(0, dtype=bool)
+        with np.errstate(all="ignore"):
+            apart = (np.diff(xs) > 0) & np.isfinite(np.diff(ys) / np.diff(xs))
+        kept = np.append(apart, True) if len(xs) else np.empty(0, dtype=bool)
         return cls("isotonic", x=tuple(xs[kept].tolist()), y=tuple(ys[kept].tolist()))
 
     def apply(self, p: Array) -> Array:
