@@ -55,7 +55,8 @@ class RuleModel:
             return cls((float(known[0]) if len(known) else 0.0,), (0.5,))
         x = np.unique(known[np.linspace(0, len(known) - 1, KNOTS).round().astype(np.intp)])
         below = np.searchsorted(known, x, side="left") + np.searchsorted(known, x, side="right")
-        return cls(tuple(x.tolist()), tuple((below / (2 * len(known))).tolist()))
+        curve = Calibration.isotonic(x, below / (2 * len(known)))
+        return cls(curve.x, curve.y)
 
     def probability(self, X: Array) -> Array:
         value = X[:, 0]
