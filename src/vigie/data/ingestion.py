@@ -23,7 +23,7 @@ from vigie.data.contract_file import add_columns, contract_path, read_contract, 
 from vigie.data.enforce import Enforcer
 from vigie.data.infer import infer_columns, infer_contract
 from vigie.data.lake import Lake
-from vigie.data.location import FileLocation, Location
+from vigie.data.location import DeltaLocation, FileLocation, Location
 from vigie.data.novelty import Novelty
 from vigie.data.quarantine import Quarantine
 from vigie.data.read_files import FileReader, merged
@@ -106,6 +106,10 @@ def open_reader(source: str, location: Location, batch_rows: int = COMMIT_ROWS) 
     """The reader of a location; a query is read in batches of at most *batch_rows*."""
     if isinstance(location, FileLocation):
         return FileReader(location, source)
+    if isinstance(location, DeltaLocation):
+        from vigie.data.read_delta import DeltaReader
+
+        return DeltaReader(location, source)
     # SQLAlchemy is not loaded for files.
     from vigie.data.read_sql import SqlReader
 
@@ -167,8 +171,8 @@ class _Ingest:
         self.findings += [
             found
             for found in self.reader.findings
-            # A table that is delivered by overwriting its file is as usual as can be.
-            if not (found.code == "VGD009" and isinstance(self.source, Table))
+            # A table that is delivered by overwriting its file or its rows is as usual as can be.
+            if not (found.code in ("VGD009", "VGD020") and isinstance(self.source, Table))
         ]
         self.findings += tally.findings(self.enforcer.contract, self.past, self.versions)
         return IngestReport(

@@ -188,9 +188,9 @@ class Spool:
         found = []
         for path in self.segments(source):
             with _locked(path, wait=False) as held:
-                if held is not None and (size := os.fstat(held).st_size):
-                    if os.pread(held, len(_END), max(0, size - len(_END))) != _END:
-                        found.append(path.name)
+                size = 0 if held is None else os.fstat(held).st_size
+                if held is not None and size and os.pread(held, len(_END), max(0, size - len(_END))) != _END:
+                    found.append(path.name)
         return found
 
     @contextlib.contextmanager
