@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from vigie.definition.kind import Kind
 from vigie.features.expanded import positions
@@ -86,7 +87,7 @@ class Gathering:
         keys, size = np.concatenate(self._keys), np.concatenate(self._sizes)
         order: Array | None = None
         if len(self._keys) > 1:
-            by_key = np.array(sorted(range(len(keys)), key=keys.tolist().__getitem__), dtype=np.int64)
+            by_key = pl.Series(keys.tolist(), dtype=pl.String).arg_sort().to_numpy().astype(np.int64)
             starts = np.cumsum(size) - size
             order = positions(starts[by_key], size[by_key])[0]
             keys, size = keys[by_key], size[by_key]
