@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vigie.errors import DataError, SettingsError, VigieError
 from vigie.findings import Finding, Severity
+from vigie.lifecycle.ingest import placed_sources
 from vigie.lifecycle.project import Project
 
 CODES = {
@@ -19,7 +20,7 @@ CODES = {
 def check_project(project: Project) -> list[Finding]:
     """Findings about settings, contracts, definitions and cost matrices of every score of *project*."""
     found: list[Finding] = []
-    for name in project.sources:
+    for name in placed_sources(project):
         try:
             project.location(name)
         except SettingsError as error:

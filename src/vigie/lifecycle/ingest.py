@@ -32,7 +32,7 @@ def ingest_sources(
     for name in names:
         if name not in project.sources:
             raise DefinitionError(f"no score reads a source '{name}'", remedy=did_you_mean(name, project.sources))
-    chosen = list(names) or [name for name in project.sources if not _only_received(project, name)]
+    chosen = list(names) or placed_sources(project)
     reports = []
     for number, name in enumerate(chosen):
 
@@ -45,5 +45,7 @@ def ingest_sources(
     return reports
 
 
-def _only_received(project: Project, name: str) -> bool:
-    return name not in project.settings.sources and (project.settings.state / "spool" / name).is_dir()
+def placed_sources(project: Project) -> list[str]:
+    """The sources that are read from somewhere: all but those that ``vigie.toml`` places nowhere and that are received."""
+    spool = project.settings.state / "spool"
+    return [name for name in project.sources if name in project.settings.sources or not (spool / name).is_dir()]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.errors import SettingsError, VigieError
+from vigie.lifecycle.ingest import placed_sources
 from vigie.lifecycle.project import Project
 
 FORMAT = 1
@@ -83,7 +84,7 @@ def changes(project: Project, cursor: str | None = None, names: Sequence[str] = 
     new: dict[str, News] = {}
     unreachable: dict[str, str] = {}
     untold: list[str] = []
-    for name in names or list(project.sources):
+    for name in names or placed_sources(project):
         try:
             state = look(name, project.location(name))
         except VigieError as error:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vigie.errors import SettingsError, VigieError
-from vigie.lifecycle.ingest import ingest_sources
+from vigie.lifecycle.ingest import ingest_sources, placed_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.sensor import Changes, changes, cursor_of, states_of
 
@@ -119,7 +119,7 @@ class Watch:
     def __post_init__(self) -> None:
         self._arguments = [arguments_of(command) for command in self.commands]
         # Only reading tells of these whether they have news: they are read at first, and whenever others have some.
-        self._due = set(self.names or self.project.sources)
+        self._due = set(self.names or placed_sources(self.project))
         self._owed = self._note().is_file() and self._note().read_text("utf-8") == self._owing()
 
     def run(self, told: Callable[[Round], None], *, once: bool = False) -> None:
@@ -141,7 +141,7 @@ class Watch:
 
     def round(self) -> Round:
         """One round; see the module."""
-        wanted = [name for name in self.names or self.project.sources if not self._resting(name)]
+        wanted = [name for name in self.names or placed_sources(self.project) if not self._resting(name)]
         found = changes(self.project, cursor_of(self._done), wanted) if wanted else Changes(cursor_of({}), {}, {})
         failed = dict(found.unreachable)
         for name, said in found.unreachable.items():
