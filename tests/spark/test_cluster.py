@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarni
 
 
 def test_a_worker_that_is_killed_changes_nothing(spark, spark_cluster, make_shop):
-    shop = make_shop(11, 4_000)
+    shop = make_shop(11, 1_500)
     asked = shop.score("snapshots")
     ours = build_training_set(asked, shop.lake, shop.schema, as_of=shop.now)
     killed = threading.Event()
@@ -30,7 +30,7 @@ def test_a_worker_that_is_killed_changes_nothing(spark, spark_cluster, make_shop
 
     try:
         theirs = build_training_set_spark(
-            asked, shop.lake, shop.schema, as_of=shop.now, spark=spark, buckets=24, progress=progress
+            asked, shop.lake, shop.schema, as_of=shop.now, spark=spark, buckets=16, progress=progress
         )
     finally:
         spark_cluster.add_worker()
