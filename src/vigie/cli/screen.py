@@ -58,21 +58,22 @@ def table(
 ) -> None:
     """A table. Each column is ``(heading, "left" | "right")``; row number *marked* is shown in bold.
 
-    In a narrow terminal every column is cut, or only column number *cut*.
+    In a narrow terminal every column is cut, or only column number *cut*; a file or a pipe gets all of it.
     """
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     widths = [max([len(heading), *(len(row[i]) for row in rows)]) for i, (heading, _) in enumerate(columns)]
+    wanted = 2 + sum(widths) + 2 * len(widths)
+    width = console.width if console.is_terminal else max(console.width, wanted)
     for place, (heading, side) in enumerate(columns):
-        spare = console.width - 2 - sum(widths) - 2 * (len(widths) - 1)
         drawn.add_column(
             heading,
             justify="right" if side == "right" else "left",
             no_wrap=True,
-            max_width=max(widths[place] + min(spare, 0), 12) if place == cut else None,
+            max_width=max(widths[place] - max(wanted - width, 0), 12) if place == cut else None,
         )
     for number, row in enumerate(rows):
         drawn.add_row(*(escape(cell) for cell in row), style="bold" if number == marked else "")
-    console.print(Padding(drawn, (0, 0, 0, 2)))
+    console.print(Padding(drawn, (0, 0, 0, 2)), width=width, crop=False)
 
 
 def findings(found: Sequence[Finding], *, at_most: int = 12) -> None:
