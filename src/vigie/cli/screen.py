@@ -62,7 +62,7 @@ def table(
     """
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     widths = [max([len(heading), *(len(row[i]) for row in rows)]) for i, (heading, _) in enumerate(columns)]
-    wanted = 2 + sum(widths) + 2 * len(widths)
+    wanted = 4 + sum(widths) + 2 * len(widths)
     width = console.width if console.is_terminal else max(console.width, wanted)
     for place, (heading, side) in enumerate(columns):
         drawn.add_column(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,7 @@ class Lake:
         if as_of is not None:
             version = self.version_at(name, as_of)
             nothing = version is None
-        frame = pl.scan_delta(self.table(name, version))
+        frame = _scanned(self.table(name, version))
         if columns is not None:
             there = frame.collect_schema().names()
             for column in columns:
@@ -240,6 +241,23 @@ class Lake:
         except DeltaError as error:
             what = f"version {version} cannot be read" if version is not None else "the table cannot be read"
             raise DataError(f"{what}: {error}", where=f"lake table '{name}'") from error
+
+
+def _scanned(table: DeltaTable) -> pl.LazyFrame:
+    uris = table.file_uris()
+    if not any("%" in uri for uri in uris):
+        return pl.scan_delta(table)
+    # Delta's log writes a blank or an accent in a path as %20, and Polars looks for a file that is called so.
+    nothing = pl.DataFrame(pa.schema(table.schema().to_arrow()).empty_table())
+    paths = [urllib.parse.unquote(uri.removeprefix("file://")) for uri in uris]
+    return pl.scan_parquet(
+        paths,
+        schema=nothing.schema,
+        glob=False,
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
 
 
 def latest_rows(rows: pl.LazyFrame, key: str) -> pl.LazyFrame:

@@ -14,6 +14,7 @@ from vigie.features.online.lookup import Asked, Found, Lookup
 from vigie.journal import identifiers
 from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.features_messages import FeaturesAnswer, FeaturesAsked, FeaturesRow, from_body, from_query
+from vigie.serving.gathered_reads import GatheredReads
 from vigie.serving.messages import moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import from_error, refused
@@ -47,6 +48,8 @@ class FeaturesRoute(BodyRoute):
     def __init__(self, served: ServedFeatures, *, clock: Clock, metrics: Metrics, settings: ServingSettings) -> None:
         super().__init__("features", clock=clock, metrics=metrics, limit=settings.max_body_bytes, fewer="customers")
         self._lookups, self._quick, self._most = served.lookups, served.quick, settings.max_rows
+        # All lookups are of one store.
+        self._reads = GatheredReads(next(iter(served.lookups.values())).read)
         only = settings.default_model if settings.default_model in served.lookups else None
         self._only = next(iter(served.lookups)) if len(served.lookups) == 1 else only
 
@@ -58,9 +61,7 @@ class FeaturesRoute(BodyRoute):
         as_of = moment_asked(asked.as_of, posted.at)
         names, wanted = _wanted(lookup, asked.names)
         try:
-            found = lookup.glance(asked.customers, as_of, wanted) if self._quick else None
-            if found is None:
-                found = await asyncio.to_thread(lookup.find, asked.customers, as_of, wanted)
+            found = await self._found(lookup, asked.customers, as_of, wanted)
         except VigieError as error:
             raise from_error(error) from error
         self._metrics.looked_up(lookup.name, len(found))
@@ -68,6 +69,16 @@ class FeaturesRoute(BodyRoute):
         said = iso(as_of)
         rows = [_row(c, one, names, times, as_of, said) for c, one in zip(asked.customers, found, strict=True)]
         return FeaturesAnswer(posted.request_id, lookup.name, lookup.fingerprint, said, names, rows)
+
+    async def _found(self, lookup: Lookup, customers: Sequence[str], as_of: int, wanted: Asked) -> list[Found]:
+        found = None
+        if self._quick:
+            found = lookup.glance(customers, as_of, wanted)
+        elif (places := lookup.places(customers, as_of, wanted)) is not None:
+            found = lookup.glance(customers, as_of, wanted, await self._reads.read(places))
+        if found is None:
+            found = await asyncio.to_thread(lookup.find, customers, as_of, wanted)
+        return found
 
     def _read(self, posted: Posted) -> FeaturesAsked:
         if posted.method == "GET":

@@ -223,8 +223,23 @@ class OnlineHistories:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def glance(self, customers: Sequence[str], sources: Collection[str]) -> tuple[dict[str, list[Part]], bool]:
+    def places(self, customers: Sequence[str], sources: Collection[str]) -> list[tuple[str, str]]:
+        """What :meth:`glance` reads of the store: (table, customer).
+
+        Raises:
+            FeatureError: A source is not held.
+        """
+        return [(table, key) for table in [self._holding(source).table for source in sources] for key in customers]
+
+    def glance(
+        self, customers: Sequence[str], sources: Collection[str], lists: Sequence[Sequence[bytes]] | None = None
+    ) -> tuple[dict[str, list[Part]], bool]:
         """What is held of *customers*, one read of the store.
+
+        Args:
+            customers: Their keys.
+            sources: Names of sources.
+            lists: What the store has at :meth:`places`, where that was read already.
 
         Returns:
             By source, for each customer his history; and whether some are longer than that: then what is there of those
@@ -235,7 +250,8 @@ class OnlineHistories:
             FeatureError: A source is not held.
         """
         held = [self._holding(source) for source in sources]
-        lists = self.store.read([(holding.table, customer) for holding in held for customer in customers])
+        if lists is None:
+            lists = self.store.read([(holding.table, customer) for holding in held for customer in customers])
         found: dict[str, list[Part]] = {}
         more, at = False, 0
         for source, holding in zip(sources, held, strict=True):

@@ -19,7 +19,7 @@ from vigie.definition import naming
 from vigie.definition.expression import Feature
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Once
-from vigie.definition.related import own_sources
+from vigie.definition.related import own_sources, related_sources
 from vigie.definition.score import Score
 from vigie.definition.source import Events, Table
 from vigie.definition.text import texts_of
@@ -59,12 +59,14 @@ class Asked:
         sources: Those that are read by the customer's key.
         plan: For one customer; ``None`` where only the kernel can.
         leaves: What the features are made of, each once.
+        staged: Whether some are of what the customer belongs to, so that one read of the store is not enough.
     """
 
     features: Sequence[Feature]
     sources: tuple[str, ...]
     plan: Plan | None
     leaves: Sequence[Feature]
+    staged: bool
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -138,7 +140,7 @@ class Lookup:
             sources[self._at.name] = None
         plan = None if texts_of(features) else Plan(features, self._histories.holdings)
         leaves = {leaf.fingerprint: leaf for feature in features for leaf in leaves_of(feature)}
-        return Asked(features, tuple(sources), plan, list(leaves.values()))
+        return Asked(features, tuple(sources), plan, list(leaves.values()), bool(related_sources(features)))
 
     def features(self, customers: Sequence[str], as_of: int) -> FoundColumns:
         """Inputs of the score's model for *customers*, from what was known at *as_of*.
@@ -178,7 +180,7 @@ class Lookup:
             StoreError: The store cannot be read.
         """
         self._histories.check(as_of, asked.sources)
-        distinct = customers if len(customers) == 1 else sorted(set(customers))
+        distinct = _distinct(customers)
         parts = self._histories.parts(distinct, asked.sources)
         long = not all(type(part) is not Whole for part in chain.from_iterable(parts.values()))
         if asked.plan is not None and not long and len(distinct) <= FEW:
@@ -188,13 +190,41 @@ class Lookup:
                 pass
         return _in_order(customers, distinct, self._together(asked, distinct, as_of, parts))
 
-    def glance(self, customers: Sequence[str], as_of: int, asked: Asked) -> list[Found] | None:
-        """As :meth:`find`; ``None`` where that may take long: then ask it where nobody waits."""
+    def places(self, customers: Sequence[str], as_of: int, asked: Asked) -> list[tuple[str, str]] | None:
+        """All that :meth:`glance` reads of the store; ``None`` where more reads may follow, or nothing comes of it.
+
+        Raises:
+            FeatureError: What is needed of that time is held no more.
+        """
+        if asked.plan is None or asked.staged or len(customers) > FEW:
+            return None
+        self._histories.check(as_of, asked.sources)
+        return self._histories.places(_distinct(customers), asked.sources)
+
+    def read(self, places: Sequence[tuple[str, str]]) -> list[list[bytes]]:
+        """What the store has at *places*.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return self._histories.store.read(places)
+
+    def glance(
+        self, customers: Sequence[str], as_of: int, asked: Asked, lists: Sequence[Sequence[bytes]] | None = None
+    ) -> list[Found] | None:
+        """As :meth:`find`; ``None`` where that may take long: then ask it where nobody waits.
+
+        Args:
+            customers: Their keys.
+            as_of: The moment, µs.
+            asked: What is computed.
+            lists: What the store has at :meth:`places`, where that was read already.
+        """
         if asked.plan is None or len(customers) > FEW:
             return None
         self._histories.check(as_of, asked.sources)
-        distinct = customers if len(customers) == 1 else sorted(set(customers))
-        parts, more = self._histories.glance(distinct, asked.sources)
+        distinct = _distinct(customers)
+        parts, more = self._histories.glance(distinct, asked.sources, lists)
         if more or not all(type(part) is not Whole for part in chain.from_iterable(parts.values())):
             return None
         try:
@@ -305,6 +335,10 @@ def _value(feature: Feature, leaves: Mapping[str, Values], n: int) -> Values:
     if direct is not None:
         return direct
     return rowwise(feature, {leaf_name(leaf): leaves[leaf.fingerprint] for leaf in leaves_of(feature)}, n)
+
+
+def _distinct(customers: Sequence[str]) -> Sequence[str]:
+    return customers if len(customers) == 1 else sorted(set(customers))
 
 
 def _in_order(customers: Sequence[str], distinct: Sequence[str], found: list[Found]) -> list[Found]:
