@@ -46,9 +46,14 @@ check: $(VENV)/.dev  ## install, then lint, types, room contracts, locks and doc
 format: $(VENV)/.dev  ## rewrite the code in the house style
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## measure against peers and floors, one run each (minutes)
+bench: $(VENV)/.dev  ## measure against peers and floors, one run each (half an hour, 12 GB of disk)
 	@$(BIN)/python benchmarks/features/run.py
 	@$(BIN)/python benchmarks/serving/run.py
+	@$(BIN)/python benchmarks/online/run.py in-process
+	@$(BIN)/python benchmarks/online/run.py http
+	@$(BIN)/python benchmarks/events/run.py --postgres
+	@$(BIN)/python benchmarks/scale/run.py
+	@$(BIN)/python benchmarks/stream/chaos.py --seconds 60
 
 docs: $(VENV)/.dev  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

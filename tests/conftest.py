@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,8 @@ class SparkCluster:
 @pytest.fixture(scope="session")
 def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
     """A real cluster of two workers, started once."""
+    if shutil.which("java") is None:
+        pytest.skip("there is no Java on this machine, which Spark runs on")
     cluster = SparkCluster(tmp_path_factory.mktemp("spark"))
     try:
         cluster.start(workers=2)

@@ -31,6 +31,18 @@ def test_versions_and_moments(tmp_path: Path) -> None:
     assert lake.names() == ["t"] and lake.version("t") == 2
 
 
+@pytest.mark.parametrize("folder", ["a b é", "50% off", "plain"])
+def test_the_folder_may_be_called_anything(tmp_path: Path, folder: str) -> None:
+    lake = Lake(tmp_path / folder / "lake")
+    lake.append("t", pl.DataFrame({"a": [1, 2]}), moment=100)
+    lake.append("t", pl.DataFrame({"a": [3], "b": ["x"]}), moment=200)
+
+    assert lake.scan("t").collect().sort("a").to_dicts() == [
+        {"a": 1, "b": None}, {"a": 2, "b": None}, {"a": 3, "b": "x"}
+    ]  # fmt: skip
+    assert lake.scan("t", version=0).filter(pl.col("a") > 1).collect().to_dicts() == [{"a": 2}]
+
+
 def test_a_clock_that_goes_back_does_not_make_the_past_see_the_future(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     for moment in (100, 300, 200):

@@ -161,5 +161,9 @@ def _explained(text: str, where: str) -> FeatureError:
         return FeatureError(
             f"a Spark worker has no {program[1]}", where=where, remedy="name the workers' Python in PYSPARK_PYTHON"
         )
+    if "JAVA_GATEWAY_EXITED" in text:
+        return FeatureError(
+            "Spark could not start Java", where=where, remedy="install Java 17 or newer, or name it in JAVA_HOME"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return FeatureError(f"Spark failed: {lines[0] if lines else 'no reason given'}", where=where)
