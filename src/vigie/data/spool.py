@@ -28,6 +28,7 @@ from typing import Any
 import msgspec
 
 from vigie.clock import Clock, iso
+from vigie.data.file_lock import locked
 from vigie.errors import JournalError
 
 SUFFIX = ".jsonl"
@@ -174,7 +175,7 @@ class Spool:
         """
         torn = []
         for path in self.segments(source):
-            with _locked(path, wait=False) as held:
+            with locked(path, wait=False) as held:
                 if held is None or not _nothing_after(held, taken.get(path.name, 0)):
                     continue
                 if os.fstat(held).st_size > _whole(held):
@@ -187,7 +188,7 @@ class Spool:
         """Segments whose process was killed: what is in them may never have been put online."""
         found = []
         for path in self.segments(source):
-            with _locked(path, wait=False) as held:
+            with locked(path, wait=False) as held:
                 size = 0 if held is None else os.fstat(held).st_size
                 if held is not None and size and os.pread(held, len(_END), max(0, size - len(_END))) != _END:
                     found.append(path.name)
@@ -202,7 +203,7 @@ class Spool:
         """
         folder = self.root / source
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / ".taking", wait=wait, create=True) as held:
+        with locked(folder / ".taking", wait=wait, create=True) as held:
             yield held is not None
 
     def erase(self, keys: Mapping[str, str], customers: Collection[str]) -> int:
@@ -366,22 +367,3 @@ def _blank(path: Path, key: str, customers: set[str]) -> int:
         if erased:
             os.fsync(file.fileno())
     return erased
-
-
-@contextlib.contextmanager
-def _locked(path: Path, *, wait: bool, create: bool = False) -> Iterator[int | None]:
-    """A descriptor of *path* with the lock on it; ``None`` where another has it or the file is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o640)
-    except FileNotFoundError:
-        yield None
-        return
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield None
-            return
-        yield descriptor
-    finally:
-        os.close(descriptor)

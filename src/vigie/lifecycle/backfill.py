@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import fcntl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.clock import iso
+from vigie.data.file_lock import locked
 from vigie.definition import Events, Feature, Schema, Score, Table, naming
 from vigie.definition.moments import At, Every, Once, every
 from vigie.definition.related import own_sources, related_sources
@@ -276,13 +276,11 @@ def backfill(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    with locked(folder / ".lock", wait=False, create=True) as held:
+        if held is None:
             raise FeatureError(
                 "another backfill of this table is running", where=str(folder), remedy="wait for it, or stop it"
-            ) from error
+            )
         yield
 
 

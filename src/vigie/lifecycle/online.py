@@ -9,15 +9,14 @@ again, and changes nothing.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vigie.clock import DAY
+from vigie.data.file_lock import locked
 from vigie.definition.kind import Kind
 from vigie.definition.score import Score
 from vigie.definition.window import Window
@@ -268,16 +267,8 @@ def syncing(state: Path, *, wait: bool = True) -> Iterator[bool]:
         Whether it was got; always true with *wait*.
     """
     state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(state / "online.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+    with locked(state / "online.lock", wait=wait, create=True) as held:
+        yield held is not None
 
 
 # -- planning --------------------------------------------------------------------------------------------------------
