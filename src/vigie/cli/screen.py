@@ -73,7 +73,9 @@ def table(
         )
     for number, row in enumerate(rows):
         drawn.add_row(*(escape(cell) for cell in row), style="bold" if number == marked else "")
-    console.print(Padding(drawn, (0, 0, 0, 2)), width=width, crop=False)
+    # Rich prints no wider than its console is.
+    paper = console if console.is_terminal else Console(file=console.file, width=width, highlight=False)
+    paper.print(Padding(drawn, (0, 0, 0, 2)))
 
 
 def findings(found: Sequence[Finding], *, at_most: int = 12) -> None:
