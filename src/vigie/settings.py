@@ -70,7 +70,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "stream": {
         "url": "broker: kafka://HOST:PORT, redis://HOST:PORT or nats://HOST:PORT; a secret as env:NAME or file:PATH",
         "topics": "table of source → topic, stream or subject; default: each source under its own name",
-        "group": "consumer group, shared by the processes that divide the work; default vigie",
+        "group": "consumer group, shared by the processes that divide the work; in Kafka GROUP.SOURCE; default vigie",
         "batch": "messages taken at once at most; default 500",
     },
     "text": {

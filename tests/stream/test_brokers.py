@@ -145,11 +145,17 @@ class Process:
         self.worker = Worker(self.receiving, group, counts={s: Counts() for s in topics}, first_pause=0.05)
         self.broker: Broker = _broker_class(url)(settings, self.worker)
 
-    async def until(self, done: Callable[[], bool], seconds: float = 25) -> None:
+    async def until(self, done: Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < end, f"{self.worker.counts} after {seconds} s"
             await asyncio.sleep(0.05)
+
+    async def all_acknowledged(self) -> None:
+        end = time.monotonic() + 60
+        while any((waiting := await self.broker.waiting()).values()):
+            assert time.monotonic() < end, waiting
+            await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
         self.worker.stopping.set()
@@ -178,7 +184,7 @@ def test_what_is_sent_counts_and_what_is_wrong_is_where_it_belongs(broker: Any, 
             [b"nonsense", b"[1]", order(3, "b", 3), order(500, amount="oops"), order(121, "b", 2.5)],
         )
         await process.until(lambda: counts["orders"].accepted == 122 and counts["orders"].dead == 2)
-        await asyncio.sleep(0.3)
+        await process.all_acknowledged()
         waiting = await process.broker.waiting()
         await process.stop()
         return waiting
@@ -223,8 +229,7 @@ def test_while_the_store_is_down_nothing_is_acknowledged_and_then_all_counts(bro
         store.down = False
         await second.until(lambda: counts.accepted == 30)
         assert not counts.pausing
-        await asyncio.sleep(0.3)
-        assert (await second.broker.waiting())["orders"] == 0
+        await second.all_acknowledged()
         await second.stop()
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""Kafka, and whatever speaks its protocol: one consumer group; partitions go from one process to another (rebalance)."""
+"""Kafka, and whatever speaks its protocol: a consumer group for each source; partitions go from one process to another (rebalance)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Kafka(Broker):
             for source, topic in settings.topics.items():
                 subscriber = self._broker.subscriber(
                     Topic(topic, declare=False),
-                    group_id=settings.group,
+                    # A group for each source: one that begins or ends disturbs no other with a rebalance.
+                    group_id=f"{settings.group}.{source}",
                     batch=True,
                     max_records=settings.batch,
                     polling_interval=POLL_SECONDS,
