@@ -60,7 +60,10 @@ def test_what_append_returned_for_outlives_a_kill(tmp_path: Path) -> None:
     found = orders(everything(spool))
     assert found == list(range(len(found))) and len(found) > lines[-1]
     assert len(spool.segments("orders")) > 3
-    assert len(spool.orphans("orders")) == 1, "the others were closed in good order"
+    newest = spool.segments("orders")[-1]
+    # Closed in good order are all but the newest; that one too, where the kill came between it and the next.
+    between = newest.read_bytes().endswith(b"null\n")
+    assert spool.orphans("orders") == ([] if between else [newest.name])
     taken = {line.segment: line.end for line in everything(spool)}
     spool.remove("orders", taken)
     assert not spool.segments("orders")
