@@ -1,4 +1,4 @@
-"""From a definition to inputs and plain data, and what importing the room costs."""
+"""From a definition to inputs and plain data, and what importing the room loads."""
 
 from __future__ import annotations
 
@@ -57,26 +57,16 @@ def test_a_definition_comes_back_or_is_refused():
         restored({}, "here")
 
 
-def test_the_room_loads_no_learning_library_and_is_quick():
+def test_the_room_loads_no_learning_library():
     program = (
-        "import sys, time, numpy\n"
-        "start = time.process_time()\n"
+        "import sys, numpy\n"
         "import vigie.bundle, vigie.economics\n"
-        "spent = time.process_time() - start\n"
         "heavy = {'lightgbm', 'sklearn', 'scipy', 'pandas', 'polars', 'pyarrow', 'mlflow', 'interpret', 'pickle'}\n"
-        "print(spent, sorted(heavy & set(sys.modules)))\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
     )
-    spent = 1.0
-    # The fastest of several: other programs on the machine slow some of them down.
-    for _ in range(6):
-        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        taken, loaded = run.stdout.strip().split(" ", 1)
-        # NumPy itself imports pickle for its own arrays.
-        assert loaded in ("[]", "['pickle']")
-        spent = min(spent, float(taken))
-        if spent < 0.15:
-            break
-    assert spent < 0.15
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    # NumPy itself imports pickle for its own arrays.
+    assert run.stdout.strip() in ("[]", "['pickle']")
 
 
 def test_no_module_of_the_room_reads_pickles():

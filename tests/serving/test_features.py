@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -278,24 +277,21 @@ def test_a_million_events_of_one_customer_stall_nobody(histories: OnlineHistorie
     features = ServedFeatures(lookups, True, histories.store.close)
     app = create_app({}, journal, FixedClock(NOW), features=features)
 
-    async def ask() -> tuple[Any, float, list[float]]:
+    async def ask() -> tuple[Any, int]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            began = time.perf_counter()
             huge = asyncio.create_task(client.get("/v1/features?customer=huge"))
-            waits = []
+            answered = 0
             while not huge.done():
-                start = time.perf_counter()
                 assert (await client.get("/v1/features?customer=1001")).status_code == 200
-                waits.append(time.perf_counter() - start)
+                answered += 1
                 await asyncio.sleep(0)  # nothing in this client waits for a socket
-            return (await huge).json(), time.perf_counter() - began, waits
+            return (await huge).json(), answered
 
-    found, took, waits = asyncio.run(ask())
+    found, answered = asyncio.run(ask())
     values = found["rows"][0]["values"]
     assert values["orders_amount_sum_90d"] == amounts.sum()
     assert values["orders_count_30d"] == np.count_nonzero(times >= NOW - 30 * DAY)
-    assert len(waits) > 5
-    assert sorted(waits)[len(waits) // 2] < took / 5
+    assert answered > 5  # a blocked loop answers one or none
 
     put(histories, "huge", (NOW - 1, 1.0, None, "one more"))
     before = json.dumps(values)

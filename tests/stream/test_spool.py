@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -167,12 +166,3 @@ def test_one_at_a_time_takes_rows_to_the_lake(tmp_path: Path) -> None:
         assert (first, second) == (True, False)
     with two.taking("orders", wait=False) as second:
         assert second
-
-
-def test_appends_cost_little(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, Ticking())
-    rows = [{"order": f"o{n}", "customer": f"c{n}", "amount": 1.5, "at": "2026-01-01T00:00:00Z"} for n in range(1_000)]
-    began = time.perf_counter()
-    for _ in range(20):
-        spool.append("orders", rows, "test")
-    assert time.perf_counter() - began < 2, "20,000 rows"
