@@ -7,6 +7,7 @@ from vigie._version import __version__
 from vigie.definition import (
     Campaign,
     Events,
+    Fairness,
     Feature,
     Lead,
     Loan,
@@ -24,6 +25,7 @@ from vigie.definition import (
 __all__ = [
     "Campaign",
     "Events",
+    "Fairness",
     "Feature",
     "Lead",
     "Loan",

@@ -40,6 +40,23 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segment: int
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A model of its own for one segment of customers.
+
+    Attributes:
+        value: The segment: a value of the input ``Bundle.by``.
+        encoder: From inputs to its model's columns.
+        model: From columns to a score.
+        calibration: From the score to a probability.
+    """
+
+    value: str
+    encoder: Encoder
+    model: Model
+    calibration: Calibration
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Bundle:
     """A model with its encoder, calibration, decision and everything needed to check and to watch it.
@@ -61,6 +78,8 @@ class Bundle:
             clock: the same inputs and seed give the same bundle.
         metrics: Measures on the test rows.
         texts: What training learned of the texts that features embed (:class:`vigie.features.text.reduction.Reduction`).
+        by: Input whose value says which of *parts* answers for a customer; empty: there are none.
+        parts: Models of segments that have one of their own, by increasing value; everybody else gets *model*.
         golden: Customers with their right answers (:func:`vigie.bundle.with_golden`).
         hash: SHA-256 of what is stored; empty until it is.
     """
@@ -80,6 +99,8 @@ class Bundle:
     lineage: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[Reduction, ...] = ()
+    by: str = ""
+    parts: tuple[Part, ...] = ()
     golden: tuple[Golden, ...] = ()
     hash: str = ""
 

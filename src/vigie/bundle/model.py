@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 from vigie.economics.payoff import Array
 
@@ -30,6 +30,27 @@ class Model(Protocol):
 
     def row(self) -> Callable[[list[float]], float]:
         """A function from one encoded row to its probability. It may be called from several threads."""
+        ...
+
+    @property
+    def scale(self) -> Literal["log_odds", "probability"]:
+        """What the model adds up before it becomes a probability, and so what :meth:`contributions` add up to."""
+        ...
+
+    def contributions(self, X: Array) -> Array:
+        """What each column adds to the answer, exactly.
+
+        Args:
+            X: As in :meth:`probability`.
+
+        Returns:
+            Shape (n, width + 1): one contribution a column and, last, the base that is the same for every row. A row's
+            sum is the model's answer on its :attr:`scale`, to 1e-6.
+        """
+        ...
+
+    def contribution_row(self) -> Callable[[list[float]], list[float]]:
+        """A function from one encoded row to its ``width + 1`` contributions. It may be called from several threads."""
         ...
 
     def check(self, width: int) -> None:

@@ -59,7 +59,8 @@ def inputs_of(score: Score, schema: Schema, columns: Columns | None = None) -> t
     """
     features = {feature.name: feature for feature in score.bound_features}
     money = leaves(score.decision.payoff().expressions())
-    extras = {**money, **leaves([score.rule] if score.rule is not None else [])}
+    others = [expression for expression in (score.rule, score.by) if expression is not None]
+    extras = {**money, **leaves(others)}
     found: list[Input] = []
     for name, feature in features.items():
         if name in extras and extras[name].fingerprint != feature.fingerprint:

@@ -3,6 +3,7 @@
 from vigie.definition.aggregate import FeatureGroup
 from vigie.definition.decision import Campaign, Decision, Lead, Loan, Payoff
 from vigie.definition.expression import Expression, Feature, Moment
+from vigie.definition.fairness import Fairness
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Every, Once, at, every, once
 from vigie.definition.related import Related, own_columns, own_sources, related_columns, related_sources
@@ -20,6 +21,7 @@ __all__ = [
     "Events",
     "Every",
     "Expression",
+    "Fairness",
     "Feature",
     "FeatureGroup",
     "Kind",

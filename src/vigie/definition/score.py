@@ -10,6 +10,7 @@ from vigie.definition import naming
 from vigie.definition.aggregate import Aggregate, AtMoment, FeatureGroup
 from vigie.definition.decision import Decision
 from vigie.definition.expression import Expression, Feature
+from vigie.definition.fairness import Fairness
 from vigie.definition.kind import Kind, Schema
 from vigie.definition.moments import At, Every, Moments, Once
 from vigie.definition.related import Related, own_sources, references_of, related_sources
@@ -36,6 +37,9 @@ class Score:
             two years". Outcomes over ``next=`` carry it themselves.
         description: The business question; left out, the docstring of the project file.
         owner: Who answers for it.
+        by: A category that divides customers into segments, e.g. ``customers["country"]``: a segment gets a model of its
+            own where that honestly beats the common one.
+        fairness: Groups to be treated alike, and the limits of a policy.
 
     Raises:
         DefinitionError: The parts do not fit together; the message says which and what to do.
@@ -51,6 +55,8 @@ class Score:
     given_horizon: Window | None
     description: str
     owner: str
+    by: Feature | None
+    fairness: Fairness | None
 
     def __init__(
         self,
@@ -65,6 +71,8 @@ class Score:
         horizon: Window | None = None,
         description: str = "",
         owner: str = "",
+        by: Feature | None = None,
+        fairness: Fairness | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "name", naming.identifier(name, "score"))
@@ -77,17 +85,25 @@ class Score:
         put(self, "given_horizon", horizon)
         put(self, "description", description.strip())
         put(self, "owner", owner.strip())
+        put(self, "by", by)
+        put(self, "fairness", fairness)
         self._check(moments_given=moments is not None)
 
     def _check(self, *, moments_given: bool) -> None:
         where = f"score '{self.name}'"
-        for role, expression in (("outcome", self.outcome), ("population", self.population), ("rule", self.rule)):
+        for role, expression in (
+            ("outcome", self.outcome), ("population", self.population), ("rule", self.rule), ("by", self.by),
+        ):  # fmt: skip
             if expression is not None and not isinstance(expression, Feature):
                 raise DefinitionError(
                     f"{role} is {expression!r}, which is not a value of a customer",
                     where=where,
                     remedy="write a condition such as orders.count(next=days(30)) == 0",
                 )
+        if self.fairness is not None and not isinstance(self.fairness, Fairness):
+            raise DefinitionError(
+                f"fairness is {self.fairness!r}", where=where, remedy="write fairness=Fairness([customers['gender']])"
+            )
         if not isinstance(self.decision, Decision):
             raise DefinitionError(
                 "decision= says nothing that is done", where=where, remedy="use Campaign(...), Lead(...) or Loan(...)"
@@ -129,6 +145,8 @@ class Score:
             ("population", [self.population] if self.population is not None else []),
             ("rule", [self.rule] if self.rule is not None else []),
             ("decision", payoff),
+            ("by", [self.by] if self.by is not None else []),
+            ("fairness group", list(self.fairness.groups) if self.fairness is not None else []),
         ]
 
     def _check_names(self, where: str) -> None:
@@ -273,6 +291,19 @@ class Score:
                         f"{role} '{expression.name}' is a {expression.kind(schema)}, not a number",
                         where=f"score '{self.name}'",
                     )
+        if self.by is not None and self.by.kind(schema) is not Kind.CATEGORY:
+            raise DefinitionError(
+                f"by= '{self.by.name}' is a {self.by.kind(schema)}, not a category",
+                where=f"score '{self.name}'",
+                remedy="divide customers by a category, e.g. customers['country']",
+            )
+        for group in self.fairness.groups if self.fairness is not None else ():
+            if group.kind(schema) in (Kind.TEXT, Kind.TIME):
+                raise DefinitionError(
+                    f"fairness group '{group.name}' is a {group.kind(schema)}",
+                    where=f"score '{self.name}'",
+                    remedy="use a category, a boolean or a number, e.g. customers['birth_date'].age()",
+                )
         return score
 
     @property
@@ -306,6 +337,9 @@ class Score:
             features,
             self.rule.meaning() if self.rule is not None else None,
             self.decision.meaning(),
+            # Only where given, so that scores of before mean what they meant.
+            *([["by", self.by.meaning()]] if self.by is not None else []),
+            *([self.fairness.meaning()] if self.fairness is not None else []),
         ]
 
     @property
@@ -332,6 +366,8 @@ def replace_score(score: Score, **changes: Any) -> Score:
         "horizon": score.given_horizon,
         "description": score.description,
         "owner": score.owner,
+        "by": score.by,
+        "fairness": score.fairness,
     }
     return Score(changes.pop("name", score.name), **{**arguments, **changes})
 

@@ -52,8 +52,8 @@ class FeatureSet:
         customers: Keys: object array of ``str``, shape (n,).
         moments: int64 µs, shape (n,).
         features: The score's features by name.
-        extras: What rule and payoff are computed from, by leaf name; may overlap with *features*. "moment" is among
-            them only if it is used.
+        extras: What rule, payoff, segments and fairness groups are computed from, by leaf name; may overlap with
+            *features*. "moment" is among them only if it is used.
     """
 
     customers: Array
@@ -280,7 +280,9 @@ def _featured(score: Score, histories: Histories, rows: Rows, relations: Relatio
 
 def _extras(score: Score) -> dict[str, Feature]:
     rule = [score.rule] if score.rule is not None else []
-    return rowwise.leaves([*rule, *score.decision.payoff().expressions()])
+    by = [score.by] if score.by is not None else []
+    groups = score.fairness.groups if score.fairness is not None else ()
+    return rowwise.leaves([*rule, *score.decision.payoff().expressions(), *by, *groups])
 
 
 # -- all partitions --------------------------------------------------------------------------------------------------

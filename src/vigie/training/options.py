@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vigie.errors import TrainingError
 
@@ -26,6 +27,16 @@ class TrainOptions:
         row_budget: A slow candidate (forest, additive model) is cross-validated on at most this many rows; its final
             fit uses at most three times as many. What was left out is said in the candidate's ``note``.
         code_version: Version of the user's project (a git commit), for the lineage; empty: not known.
+        trials: Sets of hyper-parameters looked at in all, besides the defaults; 0: none, the defaults are used;
+            ``None``: as many as the number of rows lets run in about a minute on two cores. The same number gives the
+            same model on any machine and with any number of workers.
+        method: How a search picks the next set: ``"bayesian"``, ``"random"`` or ``"grid"``.
+        objective: What a search goes by, in cross-validation: ``"value"``, ``"log_loss"`` or ``"auc"``.
+        workers: Processes that search at the same time. The result does not depend on it.
+        imbalance: What is done about a rare class, see :class:`vigie.training.candidates.FitOptions`; ``"none"`` by
+            default: with probabilities that are right and a threshold from the costs nothing else is needed.
+        stack: Whether a combination of the best candidates is tried too.
+        select: Whether the winner is fitted again on the features that earn their place and compared.
     """
 
     models: tuple[str, ...] | None = None
@@ -35,6 +46,13 @@ class TrainOptions:
     threads: int = 2
     row_budget: int = 20_000
     code_version: str = ""
+    trials: int | None = None
+    method: Literal["bayesian", "random", "grid"] = "bayesian"
+    objective: Literal["value", "log_loss", "auc"] = "log_loss"
+    workers: int = 1
+    imbalance: Literal["none", "weights", "undersample", "oversample"] = "none"
+    stack: bool = True
+    select: bool = True
 
     def __post_init__(self) -> None:
         if self.split is not None and not 0 < self.split < 1:

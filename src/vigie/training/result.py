@@ -6,12 +6,13 @@ fitted on them. Those called *cv* come from cross-validation on the other rows a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from vigie.findings import Finding
+from vigie.training.evidence import Evidence
 from vigie.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class TrainingResult:
         currency: ISO 4217 code of all money.
         options: What was chosen.
         seconds: Duration of the run.
+        evidence: What else was found out: search, comparison, intervals, explanation, fairness, segments.
     """
 
     training_set: TrainingSet
@@ -170,6 +172,7 @@ class TrainingResult:
     currency: str
     options: TrainOptions
     seconds: float
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def best(self) -> CandidateResult:

@@ -14,9 +14,9 @@ from vigie.features.rowwise import leaves
 
 
 def extras_of(score: Score) -> dict[str, Feature]:
-    """What the rule and the cost matrix of a score are computed from, by name."""
-    rule = [score.rule] if score.rule is not None else []
-    return leaves([*rule, *score.decision.payoff().expressions()])
+    """What the rule, the cost matrix and the segments of a score are computed from, by name."""
+    others = [expression for expression in (score.rule, score.by) if expression is not None]
+    return leaves([*others, *score.decision.payoff().expressions()])
 
 
 def holdings_of(score: Score, schema: Schema) -> dict[str, Holding]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from vigie.bundle import Encoder, Model, rule_matrix
 from vigie.features.values import Columns, Values
+from vigie.training.candidates.space import Space
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +47,17 @@ class FitOptions:
         seed: Of every random choice.
         threads: For the learning library; the result does not depend on it.
         row_limit: Rows that a slow candidate may learn from; a fast one takes all.
+        params: Hyper-parameters that replace the candidate's defaults, by the names of its ``space``.
+        imbalance: What is done about a rare class: ``"none"``; ``"weights"``, both classes weigh the same in all;
+            ``"undersample"`` and ``"oversample"``, as many rows of each. The last three make probabilities that only a
+            calibration puts right.
     """
 
     seed: int
     threads: int
     row_limit: int
+    params: Mapping[str, object] = field(default_factory=dict)
+    imbalance: Literal["none", "weights", "undersample", "oversample"] = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +101,8 @@ class Candidate(Protocol):
         complexity: Rank from 0; of two that do equally well the lower one wins.
         learns: Whether it learns from features: the dummy and the rule do not.
         slow: Whether many rows take it too long, so that cross-validation uses a sample.
+        space: Where a search may look for its hyper-parameters; its defaults lie within.
+        extra: Extra of the installation that brings its library; a search leaves it out where that is missing, and says so.
     """
 
     name: str
@@ -101,6 +110,8 @@ class Candidate(Protocol):
     complexity: int
     learns: bool
     slow: bool
+    space: Space
+    extra: str
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         """Learns from *rows*, which have both classes.

@@ -6,12 +6,15 @@ import numpy as np
 
 from vigie.bundle import ConstantModel, Encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
+from vigie.training.candidates.space import NOTHING
 
 
 class Dummy:
     """What anything has to beat."""
 
     name, title, complexity, learns, slow = "dummy", "Dummy (share of positives)", 0, False, False
+    space = NOTHING
+    extra = "train"
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:  # noqa: ARG002 - the protocol gives it
         """Only counts."""

@@ -9,6 +9,7 @@ import numpy as np
 from vigie.bundle import AdditiveModel, fit_encoder
 from vigie.errors import MissingExtraError
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows, sample
+from vigie.training.candidates.space import NOTHING
 
 BAGS = 4
 PAIRS = 5
@@ -20,6 +21,8 @@ class ExplainableBoosting:
     """One curve a feature and a few tables for pairs, boosted in turn (Lou et al. 2013; Nori et al. 2019)."""
 
     name, title, complexity, learns, slow = "ebm", "Explainable boosting machine", 3, True, True
+    space = NOTHING
+    extra = "train"
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         """In one process: the bags are few, and each has its own seed."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from vigie.bundle import TreesModel, fit_encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
+from vigie.training.candidates.space import NOTHING
 
 ROUNDS = 300
 SINGLE_THREADED_ROWS = 100_000
@@ -18,6 +19,8 @@ class LightGBM:
     """Small trees, each correcting the ones before, slowly (Ke et al. 2017)."""
 
     name, title, complexity, learns, slow = "lightgbm", "LightGBM", 5, True, False
+    space = NOTHING
+    extra = "train"
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         """Histograms are built in one order whatever the threads (``deterministic``, ``force_col_wise``)."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from vigie.bundle import LinearModel, fit_encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
+from vigie.training.candidates.space import NOTHING
 
 INVERSE_PENALTY = 0.3
 TOLERANCE = 1e-5
@@ -16,6 +17,8 @@ class LogisticRegression:
     """Linear in the log-odds, with a ridge penalty."""
 
     name, title, complexity, learns, slow = "logistic_regression", "Logistic regression", 2, True, False
+    space = NOTHING
+    extra = "train"
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:  # noqa: ARG002 - the protocol gives it
         """Newton's method where columns are few against rows, L-BFGS otherwise; neither draws at random."""

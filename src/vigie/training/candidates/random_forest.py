@@ -8,6 +8,7 @@ import numpy as np
 
 from vigie.bundle import TreeArrays, TreesModel, fit_encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows, sample
+from vigie.training.candidates.space import NOTHING
 
 TREES = 300
 LEAF_ROWS = 10
@@ -19,6 +20,8 @@ class RandomForest:
     """Many deep trees on resampled rows, averaged (Breiman 2001)."""
 
     name, title, complexity, learns, slow = "random_forest", "Random forest", 4, True, True
+    space = NOTHING
+    extra = "train"
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         """Each tree draws its rows with its own seed, so threads do not matter."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from vigie.bundle import Encoder, RuleModel
 from vigie.errors import TrainingError
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
+from vigie.training.candidates.space import NOTHING
 
 
 class Rule:
     """The rule's value as a score; calibration turns it into a probability."""
 
     name, title, complexity, learns, slow = "rule", "Business rule", 1, False, False
+    space = NOTHING
+    extra = "train"
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:  # noqa: ARG002 - the protocol gives it
         """Learns only where the rule's values lie."""
