@@ -21,13 +21,13 @@ from vigie.errors import TrainingError
 from vigie.features.rowwise import evaluate
 from vigie.features.values import Values
 from vigie.findings import Finding
-from vigie.training.candidates import Candidate, FitOptions, Fitted, Rows, chosen_candidates
+from vigie.training.candidates import Candidate, FitOptions, Rows, chosen_candidates
 from vigie.training.capacity import Capacity
 from vigie.training.checks import rows as row_checks
 from vigie.training.checks.codes import finding
 from vigie.training.checks.leakage import leakage
 from vigie.training.choose import choose_winner
-from vigie.training.cross_validate import CrossValidation, cross_validate
+from vigie.training.cross_validate import cross_validate
 from vigie.training.diagnose import fit_in_words, judge
 from vigie.training.folds import make_folds
 from vigie.training.importance import permutation_importance
@@ -37,6 +37,7 @@ from vigie.training.options import TrainOptions
 from vigie.training.result import CandidateResult, TrainingResult
 from vigie.training.split import Split, split_rows
 from vigie.training.strategies import compare_strategies
+from vigie.training.tried import Tried
 
 if TYPE_CHECKING:
     from vigie.features.training_set import TrainingSet
@@ -47,16 +48,6 @@ Progress = Callable[[str, float], None]
 FINAL_ROWS = 3
 """The final fit of a slow candidate may use so many times the rows of a cross-validation fit."""
 FEWEST_ROWS = 50
-
-
-@dataclass(frozen=True, eq=False)
-class _Tried:
-    """One candidate after its cross-validation and final fit."""
-
-    candidate: Candidate
-    cv: CrossValidation
-    fitted: Fitted
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +212,7 @@ def _check_rows(training_set: TrainingSet, task: _Task) -> list[Finding]:
 
 def _try_all(
     candidates: tuple[Candidate, ...], task: _Task, training_set: TrainingSet, options: TrainOptions, tell: Progress
-) -> list[_Tried]:
+) -> list[Tried]:
     train = task.split.train
     rows, payoff, capacity = task.rows.take(train), task.payoff.take(train), task.capacity.take(train)
     horizon = training_set.score.horizon
@@ -251,7 +242,7 @@ def _try_all(
         fitted = candidate.fit(rows, FitOptions(options.seed, options.threads, options.row_budget * FINAL_ROWS))
         seconds = clock.stopwatch() - before
         step()
-        tried.append(_Tried(candidate, cv, fitted, seconds))
+        tried.append(Tried(candidate, cv, fitted, seconds))
     return tried
 
 
@@ -259,7 +250,7 @@ def _weight(candidate: Candidate) -> int:
     return 6 if candidate.slow else 2 if candidate.learns else 1
 
 
-def _result(tried: _Tried, task: _Task) -> CandidateResult:
+def _result(tried: Tried, task: _Task) -> CandidateResult:
     candidate, cv = tried.candidate, tried.cv
     measured, probability = {}, {}
     for part, index in (("train", task.split.train), ("test", task.split.test)):
