@@ -15,7 +15,7 @@ from vigie.training.train import _result, _silent, _task, _try_all
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 def test_the_scorer_equals_the_training_pipeline_on_every_row(candidate: Candidate, once_set, tmp_path) -> None:
     data = once_set(700)
-    options = TrainOptions(folds=2, threads=1)
+    options = TrainOptions(folds=2, threads=1, trials=0)
     task = _task(data, options)
     (tried,) = _try_all((candidate,), task, data, options, _silent)
     bundle = make_bundle(data, tried.fitted, tried.cv, _result(tried, task), task.split, options, task.rows)

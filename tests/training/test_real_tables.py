@@ -8,7 +8,7 @@ from vigie import Campaign, Lead
 from vigie.training import TrainOptions
 from vigie.training.train import train
 
-FAST = TrainOptions(models=("logistic_regression", "lightgbm"), folds=3, threads=1)
+FAST = TrainOptions(models=("logistic_regression", "lightgbm"), folds=3, threads=1, trials=0, stack=False, select=False)
 FILLED_IN_LATER = (
     "Tags",
     "Lead Quality",

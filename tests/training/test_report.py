@@ -48,7 +48,7 @@ NOW = parse_moment("2026-01-02T09:30")
 SECTIONS = ["answer", "question", "data", "candidates", "quality", "earnings", "drivers", "findings", "reproduce"]
 NAN = float("nan")
 HOSTILE = "<script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
-LINEAR = TrainOptions(models=("logistic_regression",), threads=1)
+LINEAR = TrainOptions(models=("logistic_regression",), threads=1, trials=0)
 
 
 @pytest.fixture(scope="module")

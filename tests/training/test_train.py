@@ -12,7 +12,7 @@ from vigie.training import TrainingResult, TrainOptions
 from vigie.training.capacity import Capacity
 from vigie.training.train import train
 
-FAST = TrainOptions(models=("logistic_regression", "lightgbm"), folds=3, threads=1)
+FAST = TrainOptions(models=("logistic_regression", "lightgbm"), folds=3, threads=1, trials=0, stack=False, select=False)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_the_same_inputs_and_seed_give_the_same_bundle(monthly_set, tmp_path) ->
 
 
 def test_model_and_split_as_on_the_command_line(once_set) -> None:
-    result = train(once_set(), TrainOptions(models=("random_forest",), split=0.1, folds=2, threads=1))
+    result = train(once_set(), TrainOptions(models=("random_forest",), split=0.1, folds=2, threads=1, trials=0))
     assert [c.name for c in result.candidates] == ["dummy", "rule", "random_forest"]
     assert result.split.test_rows == 120
     assert "over-fitted" in result.candidate("random_forest").diagnosis

@@ -129,7 +129,7 @@ def learn_texts(
     from vigie.features.text.columns import TextColumns
     from vigie.features.text.fit import SeenRows, fit_texts, wanted_texts
     from vigie.features.training_set import build_training_set
-    from vigie.training.train import split_of
+    from vigie.training.task import split_of
 
     wanted_texts(score)
     embedder = open_embedder(project, None if progress is None else partial(_tell, progress))
