@@ -1,10 +1,14 @@
-"""Numbers as people read them: money with its currency, shares in percent, dates, durations. ``nan`` is an en dash."""
+"""Numbers as people read them: money with its currency, shares in percent, dates, durations. ``nan`` is an en dash.
+
+They are written in the language of the page, see :func:`vigie.report.language.speaking`.
+"""
 
 from __future__ import annotations
 
 import math
 
 from vigie.clock import iso
+from vigie.report.language import french_number, say, spoken
 
 NOTHING = "–"
 """Stands for a number that is not defined."""
@@ -18,7 +22,14 @@ def currency_prefix(currency: str) -> str:
     >>> currency_prefix("EUR"), currency_prefix("CHF")
     ('€', 'CHF\u202f')
     """
+    if spoken() == "fr":
+        return ""
     return _SYMBOLS.get(currency, f"{currency}\u202f")
+
+
+def currency_suffix(currency: str) -> str:
+    """What stands behind an amount: nothing in English."""
+    return f"\u202f{_SYMBOLS.get(currency, currency)}" if spoken() == "fr" else ""
 
 
 def money(amount: float, currency: str, *, sign: bool = False, whole: bool = False) -> str:
@@ -36,15 +47,21 @@ def money(amount: float, currency: str, *, sign: bool = False, whole: bool = Fal
     if not math.isfinite(amount):
         return NOTHING
     size = abs(amount)
-    if size >= 1e6:
-        digits = f"{size / 1e6:,.2f} million"
+    million = size >= 1e6
+    if million:
+        digits = f"{size / 1e6:,.2f}"
     elif size >= 1000 or whole:
         digits = f"{size:,.0f}"
     else:
         digits = f"{size:,.2f}"
     zero = not digits.strip("0.,")
     mark = "" if zero else "−" if amount < 0 else "+" if sign else ""
-    return f"{mark}{currency_prefix(currency)}{digits}"
+    if spoken() == "fr":
+        unit = _SYMBOLS.get(currency, currency)
+        joint = "" if unit in _SYMBOLS.values() else "\u202f"
+        behind = f"\u202fM{joint}{unit}" if million else f"\u202f{unit}"
+        return f"{mark}{french_number(digits)}{behind}"
+    return f"{mark}{currency_prefix(currency)}{digits}{' million' if million else ''}"
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -56,13 +73,24 @@ def percent(share: float, digits: int = 1) -> str:
     if not math.isfinite(share):
         return NOTHING
     if share in (0, 1):
-        return f"{share:.0%}"
+        return _local(f"{share:.0%}")
     least = 10.0 ** (-digits - 2)
     if 0 < share < least / 2:
-        return f"<{100 * least:.{digits}f}%"
+        return f"<{_local(f'{100 * least:.{digits}f}%')}"
     if 1 - least / 2 < share < 1:
-        return f">{100 * (1 - least):.{digits}f}%"
-    return f"{100 * share:.{digits}f}%".replace("-", "−")
+        return f">{_local(f'{100 * (1 - least):.{digits}f}%')}"
+    return _local(f"{100 * share:.{digits}f}%")
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """A difference of two shares, in percentage points.
+
+    >>> points(0.071)
+    '7.1 points'
+    """
+    if not math.isfinite(difference):
+        return NOTHING
+    return say("{number} points", number=_local(f"{100 * difference:.{digits}f}"))
 
 
 def count(number: float) -> str:
@@ -71,16 +99,16 @@ def count(number: float) -> str:
     >>> count(69659)
     '69,659'
     """
-    return f"{number:,.0f}".replace("-", "−") if math.isfinite(number) else NOTHING
+    return _local(f"{number:,.0f}") if math.isfinite(number) else NOTHING
 
 
-def decimal(number: float, digits: int = 3) -> str:
+def decimal(number: float, digits: int = 3, *, sign: bool = False) -> str:
     """A plain number with so many digits after the point.
 
     >>> decimal(0.84612), decimal(float("nan"))
     ('0.846', '–')
     """
-    return f"{number:,.{digits}f}".replace("-", "−") if math.isfinite(number) else NOTHING
+    return _local(f"{number:{'+' if sign else ''},.{digits}f}") if math.isfinite(number) else NOTHING
 
 
 def short(number: float) -> str:
@@ -98,7 +126,7 @@ def short(number: float) -> str:
         text = f"{number:,.0f}"
     else:
         text = f"{number:.3g}"
-    return text if "e" in text else text.replace("-", "−")
+    return text if "e" in text else _local(text)
 
 
 def date(moment: int | None) -> str:
@@ -107,7 +135,10 @@ def date(moment: int | None) -> str:
     >>> date(86_400_000_000)
     '1970-01-02'
     """
-    return NOTHING if moment is None else iso(moment)[:10]
+    if moment is None:
+        return NOTHING
+    day = iso(moment)[:10]
+    return "/".join(reversed(day.split("-"))) if spoken() == "fr" else day
 
 
 def time(moment: int | None) -> str:
@@ -116,7 +147,7 @@ def time(moment: int | None) -> str:
     >>> time(86_400_000_000)
     '1970-01-02 00:00 UTC'
     """
-    return NOTHING if moment is None else f"{iso(moment)[:10]} {iso(moment)[11:16]} UTC"
+    return NOTHING if moment is None else f"{date(moment)} {iso(moment)[11:16]} UTC"
 
 
 def duration(seconds: float) -> str:
@@ -128,9 +159,9 @@ def duration(seconds: float) -> str:
     if not math.isfinite(seconds):
         return NOTHING
     if seconds < 0.01:
-        return "<0.01 s"
+        return f"<{_local('0.01')} s"
     if seconds < 10:
-        return f"{seconds:.2g} s"
+        return f"{_local(f'{seconds:.2g}')} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -140,9 +171,14 @@ def duration(seconds: float) -> str:
 
 
 def plural(number: float, one: str, many: str = "") -> str:
-    """A count with its noun.
+    """A count with its noun, both in the language of the page.
 
     >>> plural(1, "moment"), plural(2300, "moment")
     ('1 moment', '2,300 moments')
     """
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+    single = abs(number) < 2 if spoken() == "fr" else number == 1
+    return f"{count(number)} {say(one) if single else say(many or one + 's')}"
+
+
+def _local(written: str) -> str:
+    return french_number(written) if spoken() == "fr" else written.replace("-", "−")
