@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 import numpy as np
@@ -137,8 +137,14 @@ class AdditiveModel:
         return cls(float(np.asarray(intercept).ravel()[0]), found, tuple(terms))
 
     def probability(self, X: Array) -> Array:
-        found: dict[tuple[int, int], Array] = {}
         total = np.full(len(X), self.intercept)
+        for _, scores in self._scores(X):
+            total += scores
+        return logistic(total)
+
+    def _scores(self, X: Array) -> Iterator[tuple[Term, Array]]:
+        """Each term with its log-odds for each row, shape (n,)."""
+        found: dict[tuple[int, int], Array] = {}
         for term in self.terms:
             position = np.zeros(len(X), dtype=np.intp)
             for feature, level in zip(term.features, term.bins, strict=True):
@@ -146,8 +152,7 @@ class AdditiveModel:
                 if key not in found:
                     found[key] = self.bins[feature][level].find(X[:, feature])
                 position = position * self.bins[feature][level].size + found[key]
-            total += np.array(term.scores)[position]
-        return logistic(total)
+            yield term, np.array(term.scores)[position]
 
     def row(self) -> Callable[[list[float]], float]:
         places: dict[tuple[int, int], int] = {}
@@ -182,6 +187,47 @@ class AdditiveModel:
             return logistic_one(total)
 
         return probability
+
+    @property
+    def scale(self) -> Literal["log_odds", "probability"]:
+        return "log_odds"
+
+    def contributions(self, X: Array) -> Array:
+        # A fitted machine's terms have mean 0 over the rows learned from, so the intercept is the average customer's.
+        out = np.zeros((len(X), len(self.bins) + 1))
+        out[:, -1] = self.intercept
+        for term, scores in self._scores(X):
+            for feature in term.features:
+                out[:, feature] += scores / len(term.features)
+        return out
+
+    def contribution_row(self) -> Callable[[list[float]], list[float]]:
+        finders = [[bins.row() for bins in levels] for levels in self.bins]
+        plan = [
+            (
+                tuple(
+                    (feature, finders[feature][level], self.bins[feature][level].size)
+                    for feature, level in zip(term.features, term.bins, strict=True)
+                ),
+                term.scores,
+            )
+            for term in self.terms
+        ]
+        width, intercept = len(self.bins), self.intercept
+
+        def contributions(row: list[float]) -> list[float]:
+            out = [0.0] * width
+            for parts, scores in plan:
+                position = 0
+                for feature, find, size in parts:
+                    position = position * size + find(row[feature])
+                share = scores[position] / len(parts)
+                for feature, _, _ in parts:
+                    out[feature] += share
+            out.append(intercept)
+            return out
+
+        return contributions
 
     def check(self, width: int) -> None:
         if len(self.bins) != width:

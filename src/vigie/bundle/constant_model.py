@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import msgspec
 import numpy as np
 
+from vigie.bundle.logistic import log_odds_one
 from vigie.bundle.stored import read_stored, stored
 from vigie.economics.payoff import Array
 from vigie.errors import BundleError
@@ -37,6 +38,19 @@ class ConstantModel:
     def row(self) -> Callable[[list[float]], float]:
         share = self.share
         return lambda _: share
+
+    @property
+    def scale(self) -> Literal["log_odds", "probability"]:
+        return "log_odds"
+
+    def contributions(self, X: Array) -> Array:
+        out = np.zeros((len(X), X.shape[1] + 1))
+        out[:, -1] = log_odds_one(self.share)
+        return out
+
+    def contribution_row(self) -> Callable[[list[float]], list[float]]:
+        base = log_odds_one(self.share)
+        return lambda row: [0.0] * len(row) + [base]
 
     def check(self, width: int) -> None:  # noqa: ARG002 - it reads nothing
         if not 0 <= self.share <= 1:

@@ -17,7 +17,7 @@ from vigie.economics.payoff import Array
 from vigie.errors import BundleError
 
 FLOAT32, FLOAT64 = 0, 1
-_NORMAL = 0
+_NORMAL, _CONTRIBUTIONS = 0, 3
 _SINGLE_THREADED_ROWS = 2_000
 """Below, starting threads costs more than they save."""
 
@@ -99,8 +99,14 @@ class Booster:
         Args:
             X: float64 of shape (n, width).
         """
+        return self._predict(X, _NORMAL, np.empty(len(X)))
+
+    def contributions(self, X: Array) -> Array:
+        """What each column adds to the sum over the trees, shape (n, width + 1), the base last (Lundberg et al. 2018)."""
+        return self._predict(X, _CONTRIBUTIONS, np.empty((len(X), self.width + 1)))
+
+    def _predict(self, X: Array, what: int, out: Array) -> Array:
         matrix = np.ascontiguousarray(X, dtype=np.float32 if self._dtype == FLOAT32 else np.float64)
-        out = np.empty(len(matrix))
         length = ctypes.c_int64()
         if not len(matrix):
             return out
@@ -113,7 +119,7 @@ class Booster:
             ctypes.c_int32(matrix.shape[0]),
             ctypes.c_int32(matrix.shape[1]),
             ctypes.c_int(1),
-            ctypes.c_int(_NORMAL),
+            ctypes.c_int(what),
             ctypes.c_int(0),
             ctypes.c_int(-1),
             ctypes.c_char_p(threads.encode()),

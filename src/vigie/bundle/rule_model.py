@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import msgspec
 import numpy as np
@@ -17,6 +17,9 @@ from vigie.errors import BundleError
 from vigie.features.values import Values
 
 KNOTS = 101
+
+MIDDLE = 0.5
+"""Score of the middle rank: what a rule's value is told against."""
 
 
 class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +74,17 @@ class RuleModel:
             return missing if value != value else curve(value)
 
         return probability
+
+    @property
+    def scale(self) -> Literal["log_odds", "probability"]:
+        return "probability"
+
+    def contributions(self, X: Array) -> Array:
+        return np.column_stack([self.probability(X) - MIDDLE, np.full(len(X), MIDDLE)])
+
+    def contribution_row(self) -> Callable[[list[float]], list[float]]:
+        score = self.row()
+        return lambda row: [score(row) - MIDDLE, MIDDLE]
 
     def _curve(self) -> Calibration:
         return Calibration("isotonic", x=self.x, y=self.y)

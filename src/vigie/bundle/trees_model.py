@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 import msgspec
+import numpy as np
 
 from vigie.bundle.forest_text import TreeArrays, forest_to_text
 from vigie.bundle.lightgbm_library import FLOAT32, FLOAT64, Booster
@@ -67,6 +68,34 @@ class TreesModel:
         pack = struct.Struct(f"{self._booster.width}{'d' if self.numbers == 'float64' else 'f'}").pack
         predict = self._booster.row()
         return lambda row: predict(pack(*row))
+
+    @property
+    def scale(self) -> Literal["log_odds", "probability"]:
+        return "log_odds" if "objective" in self._header() else "probability"
+
+    def _header(self) -> dict[str, str]:
+        lines = self.text.partition("\nTree=")[0].split("\n")
+        return dict(line.partition("=")[::2] for line in lines)
+
+    def _unit(self) -> float:
+        """What one unit of the trees' sum is on the scale."""
+        header = self._header()
+        if "average_output" in header:
+            return 1.0 / self._booster.trees
+        options = dict(word.partition(":")[::2] for word in header.get("objective", "").split()[1:])
+        return float(options.get("sigmoid", 1.0))
+
+    def contributions(self, X: Array) -> Array:
+        return self._booster.contributions(X) * self._unit()
+
+    def contribution_row(self) -> Callable[[list[float]], list[float]]:
+        booster, unit = self._booster, self._unit()
+
+        def contributions(row: list[float]) -> list[float]:
+            found: list[float] = (booster.contributions(np.array([row]))[0] * unit).tolist()
+            return found
+
+        return contributions
 
     def check(self, width: int) -> None:
         if self._booster.width != width:
