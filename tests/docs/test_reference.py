@@ -54,7 +54,7 @@ def test_every_public_name_occurs_in_the_language_reference(reference: dict[str,
     assert not missing
 
 
-@pytest.mark.parametrize("noun", ["Table", "Events", "Score", "Campaign", "Lead", "Loan"])
+@pytest.mark.parametrize("noun", ["Table", "Events", "Score", "Fairness", "Campaign", "Lead", "Loan"])
 def test_every_argument_of_the_nouns_occurs(reference: dict[str, Any], noun: str) -> None:
     for argument in inspect.signature(getattr(definition, noun)).parameters:
         if argument not in ("condition", "given_name"):  # set by .where() and .named()

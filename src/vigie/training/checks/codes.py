@@ -1,4 +1,7 @@
-"""The codes of everything a training run may have to say. ``VGL…`` leakage, ``VGT…`` training, ``VGE…`` economics."""
+"""The codes of everything a training run may have to say.
+
+``VGL…`` leakage, ``VGT…`` training, ``VGF…`` fairness, ``VGE…`` economics.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,21 @@ CODES: dict[str, Code] = {
         "Most rows have no known outcome",
         Severity.NOTE,
         "shorten the horizon, or check that the source of the outcome is loaded up to date",
+    ),
+    "VGF001": Code(
+        "Groups are treated further apart than the policy allows",
+        Severity.ERROR,
+        "look at which features make the difference and whether they are needed; decide with those who answer for the policy",
+    ),
+    "VGF002": Code(
+        "Groups too small to judge",
+        Severity.NOTE,
+        "collect more rows of these groups, or join them; no figure of theirs counts against the policy",
+    ),
+    "VGF003": Code(
+        "The model reads what fairness is judged by",
+        Severity.NOTE,
+        "check that using it is lawful and meant; leaving it out does not make a model fair by itself",
     ),
     "VGE001": Code(
         "Capacity without effect",
