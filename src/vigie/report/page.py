@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from vigie.report.html import Content, Html, join, tag
+from vigie.report.language import say, spoken
 from vigie.report.palette import DARK, declarations
 
 _LIGHT_ONLY = "--paper:#f4f6f8;--red:#b3261e"
@@ -31,16 +32,23 @@ class Section:
 
 
 def page(
-    title: str, sections: Sequence[Section], *, subtitle: Content = "", footer: Content = "", language: str = "en"
+    title: str,
+    sections: Sequence[Section],
+    *,
+    subtitle: Content = "",
+    footer: Content = "",
+    language: str = "en",
+    style: str = "",
 ) -> str:
-    """A complete HTML document. It loads nothing, runs no script and reads the same offline in ten years.
+    """A complete HTML document in the language being spoken. It loads nothing, runs no script and reads the same offline
+    in ten years.
 
     Args:
         title: Heading, and the name of the browser's tab.
         sections: In the order of reading; they are numbered from 1.
         subtitle: A line below the heading.
         footer: A line at the end.
-        language: Of the text, as a BCP 47 tag.
+        style: CSS rules of this page alone.
     """
     entries = tag("ol", *(_entry(number, section) for number, section in enumerate(sections, 1)))
     body = tag(
@@ -48,10 +56,10 @@ def page(
         tag("header", tag("h1", title), tag("p", subtitle), class_="top"),
         tag(
             "nav",
-            tag("details", tag("summary", "Contents"), entries, class_="folded"),
+            tag("details", tag("summary", say("Contents")), entries, class_="folded"),
             tag("div", entries, class_="open"),
             class_="contents",
-            aria_label="Contents",
+            aria_label=say("Contents"),
         ),
         tag("main", *(_section(number, section) for number, section in enumerate(sections, 1))),
         tag("footer", footer),
@@ -62,9 +70,9 @@ def page(
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
-        tag("style", Html(stylesheet())),
+        tag("style", Html(f"{stylesheet()}\n{style}" if style else stylesheet())),
     )
-    document = tag("html", tag("head", head), tag("body", body), lang=language)
+    document = tag("html", tag("head", head), tag("body", body), lang=spoken())
     return f"<!DOCTYPE html>\n{document.markup}\n"
 
 
