@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vigie.findings import Finding, Severity
 from vigie.report.html import Content, Html, code, join, strong, tag
+from vigie.report.language import say
 
 BADGES = {Severity.NOTE: "note", Severity.WARNING: "warning", Severity.ERROR: "error"}
 """Style of a severity."""
@@ -135,12 +136,20 @@ def finding_list(findings: Sequence[Finding]) -> Html:
 
 
 def _finding(finding: Finding) -> Html:
-    head: list[Content] = [badge(finding.severity.label, BADGES[finding.severity]), " ", strong(finding.title), " "]
-    place: list[Content] = [tag("span", " in ", class_="quiet"), code(finding.where)] if finding.where else []
+    head: list[Content] = [
+        badge(say(finding.severity.label), BADGES[finding.severity]), " ", strong(say(finding.title)), " "
+    ]  # fmt: skip
+    place: list[Content] = [tag("span", f" {say('in')} ", class_="quiet"), code(finding.where)] if finding.where else []
     mark = tag("span", " · ", finding.code, class_="quiet small")
-    remedy = tag("p", strong("What to do: "), _closed(finding.remedy)) if finding.remedy else ""
-    return tag("li", tag("p", *head, *place, mark), tag("p", _closed(finding.explanation)), remedy)
+    remedy = tag("p", strong(say("What to do: ")), closed(say(finding.remedy))) if finding.remedy else ""
+    return tag("li", tag("p", *head, *place, mark), tag("p", closed(capital(say(finding.explanation)))), remedy)
 
 
-def _closed(sentence: str) -> str:
+def closed(sentence: str) -> str:
+    """*sentence* with a full stop, unless it ends with a sign or is empty."""
     return sentence if sentence.endswith((".", "!", "?")) or not sentence else f"{sentence}."
+
+
+def capital(sentence: str) -> str:
+    """*sentence* with a capital at its beginning."""
+    return sentence[:1].upper() + sentence[1:]

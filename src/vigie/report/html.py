@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from vigie.report.language import say
+from vigie.wording import Said
+
 _VOID = frozenset({"br", "hr", "img", "meta", "link", "col"})
 
 
@@ -36,7 +39,7 @@ def tag(name: str, /, *children: Content, **attributes: str | int | bool | None)
         if value is None or value is False:
             continue
         attribute = key.rstrip("_").replace("_", "-")
-        written.append(attribute if value is True else f'{attribute}="{escape(str(value))}"')
+        written.append(attribute if value is True else f'{attribute}="{escape(_spoken(value))}"')
     opening = " ".join([name, *written])
     if name in _VOID:
         return Html(f"<{opening}>")
@@ -44,8 +47,12 @@ def tag(name: str, /, *children: Content, **attributes: str | int | bool | None)
 
 
 def join(*parts: Content) -> Html:
-    """The parts one after the other, text escaped."""
-    return Html("".join(part.markup if isinstance(part, Html) else escape(part) for part in parts))
+    """The parts one after the other: text escaped, and sentences in the language of the page."""
+    return Html("".join(part.markup if isinstance(part, Html) else escape(_spoken(part)) for part in parts))
+
+
+def _spoken(value: str | int) -> str:
+    return say(value) if isinstance(value, Said) else str(value)
 
 
 def strong(text: Content) -> Html:

@@ -37,11 +37,9 @@ def page(
     *,
     subtitle: Content = "",
     footer: Content = "",
-    language: str = "en",
     style: str = "",
 ) -> str:
-    """A complete HTML document in the language being spoken. It loads nothing, runs no script and reads the same offline
-    in ten years.
+    """A complete HTML document in the language being spoken, offline and without a script.
 
     Args:
         title: Heading, and the name of the browser's tab.

@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import vl_convert
 
 from vigie.report.html import Html
+from vigie.report.language import spoken
 from vigie.report.palette import VARIABLES
 from vigie.report.theme import CONFIG
 
@@ -43,8 +44,14 @@ def inline(chart: altair.Chart | altair.LayerChart, label: str, *, halo: bool = 
     # Charts are pure functions of fixed shape: that they fit the schema is for tests, and costs as much as drawing.
     spec = chart.to_dict(validate=False)
     spec["config"] = {**spec.get("config", {}), **CONFIG}
-    drawn = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
+    drawn = vl_convert.vegalite_to_svg(
+        json.dumps(spec), allowed_base_urls=[], format_locale=_locale(), time_format_locale=_locale()
+    )
     return Html(_shrink(drawn, label, halo))
+
+
+def _locale() -> Literal["fr-FR", "en-US"]:
+    return "fr-FR" if spoken() == "fr" else "en-US"
 
 
 def _shrink(drawn: str, label: str, halo: bool) -> str:

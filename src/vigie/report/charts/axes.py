@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from vigie.report.numerals import currency_prefix
+from vigie.report.numerals import currency_prefix, currency_suffix
 
 
 def share_axis(title: str, *, ticks: int = 5, **more: Any) -> alt.Axis:
@@ -17,8 +17,11 @@ def share_axis(title: str, *, ticks: int = 5, **more: Any) -> alt.Axis:
 
 def money_axis(title: str, currency: str, *, ticks: int = 5, **more: Any) -> alt.Axis:
     """Amounts in *currency*."""
-    prefix = json.dumps(currency_prefix(currency))
+    prefix, suffix = json.dumps(currency_prefix(currency)), json.dumps(currency_suffix(currency))
     number = "abs(datum.value) >= 1e5 ? format(abs(datum.value), '.3~s') : format(abs(datum.value), ',.2~f')"
     return alt.Axis(
-        title=title, labelExpr=f"(datum.value < 0 ? '−' : '') + {prefix} + ({number})", tickCount=ticks, **more
+        title=title,
+        labelExpr=f"(datum.value < 0 ? '−' : '') + {prefix} + ({number}) + {suffix}",
+        tickCount=ticks,
+        **more,
     )

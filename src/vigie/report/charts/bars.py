@@ -9,6 +9,7 @@ import altair as alt
 
 from vigie.report.charts.axes import money_axis, share_axis
 from vigie.report.charts.layers import layered, rows
+from vigie.report.language import say
 from vigie.report.palette import BLUE, GREY, INK, PALE, VERMILLION
 from vigie.report.theme import WIDTH
 
@@ -38,7 +39,7 @@ def importance_bars(features: Sequence[Spread], *, width: int) -> alt.LayerChart
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelLimit=260 if width > WIDTH else 170))
     x = alt.X(
         "value:Q",
-        axis=alt.Axis(title="Drop in AUC when the feature is shuffled", format=".3~f", tickCount=5, grid=True),
+        axis=alt.Axis(title=say("Drop in AUC when the feature is shuffled"), format=".3~f", tickCount=5, grid=True),
     )
     bars = alt.Chart(data).mark_bar(size=13, color=BLUE).encode(x=x, y=y)
     lines = alt.Chart(data).mark_rule(color=INK, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
@@ -94,7 +95,7 @@ def missing_bars(features: Sequence[tuple[str, float, float]], *, positive: str,
     )
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK))
     scale = alt.Scale(domainMin=0, nice=True)
-    x = alt.X("share:Q", scale=scale, axis=share_axis("Share of values missing", grid=True))
+    x = alt.X("share:Q", scale=scale, axis=share_axis(say("Share of values missing"), grid=True))
     span = alt.Chart(ends).mark_rule(strokeWidth=3, color=PALE).encode(x=alt.X("p:Q", scale=scale), x2="n:Q", y=y)
     colour = alt.Color("who:N", scale=alt.Scale(domain=[positive, negative], range=[VERMILLION, BLUE]), legend=None)
     shape = alt.Shape("who:N", scale=alt.Scale(domain=[positive, negative], range=["diamond", "circle"]), legend=None)
@@ -111,8 +112,8 @@ def tenths_bars(rates: Sequence[float], average: float) -> alt.LayerChart:
     """
     data = rows({"tenth": str(number), "rate": rate} for number, rate in enumerate(rates, 1))
     top = max([average, *rates, 1e-9]) * 1.15
-    y = alt.Y("rate:Q", scale=alt.Scale(domain=[0, top]), axis=share_axis("Share of positives in the tenth"))
-    x = alt.X("tenth:O", sort=None, axis=alt.Axis(title="Tenths, highest scores first", labelAngle=0))
+    y = alt.Y("rate:Q", scale=alt.Scale(domain=[0, top]), axis=share_axis(say("Share of positives in the tenth")))
+    x = alt.X("tenth:O", sort=None, axis=alt.Axis(title=say("Tenths, highest scores first"), labelAngle=0))
     base = alt.Chart(data)
     bars = base.mark_bar(size=24, color=BLUE).encode(x=x, y=y)
     text = base.mark_text(dy=-7, fontSize=11).encode(x=x, y=y, text=alt.Text("rate:Q", format=".0%"))

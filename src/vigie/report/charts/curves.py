@@ -9,6 +9,7 @@ import altair as alt
 
 from vigie.report.charts.axes import share_axis
 from vigie.report.charts.layers import layered, rows
+from vigie.report.language import say
 from vigie.report.palette import BLUE, GREEN, GREY, INK
 from vigie.report.theme import WIDTH
 
@@ -54,8 +55,8 @@ def roc_curve(curve: Curve, others: Mapping[str, Curve], decision: tuple[float, 
         curve,
         others,
         decision,
-        x="False alarms: share of the others acted on",
-        y="Share of the positives found",
+        x=say("False alarms: share of the others acted on"),
+        y=say("Share of the positives found"),
         chance=DIAGONAL,
     )
 
@@ -75,8 +76,8 @@ def precision_recall_curve(
         curve,
         others,
         decision,
-        x="Recall: share of the positives found",
-        y="Precision: share of positives among those acted on",
+        x=say("Recall: share of the positives found"),
+        y=say("Precision: share of positives among those acted on"),
         chance=((0, rate), (1, rate)),
     )
 
@@ -93,8 +94,8 @@ def gains_curve(curve: Curve, others: Mapping[str, Curve], decision: tuple[float
         curve,
         others,
         decision,
-        x="Share acted on, highest scores first",
-        y="Share of the positives found",
+        x=say("Share acted on, highest scores first"),
+        y=say("Share of the positives found"),
         chance=DIAGONAL,
     )
 
@@ -110,12 +111,12 @@ def calibration_curve(points: Sequence[Reliability]) -> alt.LayerChart:
         .mark_line(strokeDash=[4, 4], strokeWidth=1.5, color=GREY)
         .encode(x="x:Q", y="y:Q")
     )
-    x = alt.X("p:Q", scale=scale, axis=share_axis("Predicted probability"))
+    x = alt.X("p:Q", scale=scale, axis=share_axis(say("Predicted probability")))
     bars = alt.Chart(data).mark_rule(color=BLUE, strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
     dots = (
         alt.Chart(data)
         .mark_point(filled=True, size=55, color=BLUE, opacity=1)
-        .encode(x=x, y=alt.Y("o:Q", scale=scale, axis=share_axis("Share that came true")))
+        .encode(x=x, y=alt.Y("o:Q", scale=scale, axis=share_axis(say("Share that came true"))))
     )
     return layered(diagonal, bars, dots, width=WIDTH, height=HEIGHT)
 
@@ -139,7 +140,9 @@ def _square(
         right = decision[0] < 0.72
         layers.append(
             alt.Chart(at)
-            .mark_text(text="decision", align="left" if right else "right", dx=10 if right else -10, dy=9, color=INK)
+            .mark_text(
+                text=say("decision"), align="left" if right else "right", dx=10 if right else -10, dy=9, color=INK
+            )
             .encode(x=across, y=up)
         )
     return layered(*layers, width=WIDTH, height=HEIGHT)

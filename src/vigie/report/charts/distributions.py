@@ -9,6 +9,8 @@ import altair as alt
 from vigie.report.charts.axes import share_axis
 from vigie.report.charts.layers import layered, rows
 from vigie.report.condense import Bin
+from vigie.report.language import say
+from vigie.report.numerals import percent
 from vigie.report.palette import BLUE, INK, MUTED, VERMILLION
 from vigie.report.theme import WIDTH
 
@@ -23,14 +25,14 @@ def score_histogram(bins: Sequence[Bin], *, threshold: float | None) -> alt.Laye
         bins: At most 40.
         threshold: Probability from which customers are acted on, where it is the same for all.
     """
-    x = alt.X("v:Q", axis=share_axis("Predicted probability"), scale=alt.Scale(nice=False))
-    layers = _outlines(bins, x, alt.Y("s:Q", axis=share_axis("Share of each group")), opacity=0.3)
+    x = alt.X("v:Q", axis=share_axis(say("Predicted probability")), scale=alt.Scale(nice=False))
+    layers = _outlines(bins, x, alt.Y("s:Q", axis=share_axis(say("Share of each group"))), opacity=0.3)
     if threshold is not None and bins[0].low <= threshold <= bins[-1].high:
         at = alt.Chart(rows([{"v": threshold}]))
         layers.append(at.mark_rule(color=INK, strokeDash=[4, 4]).encode(x=x))
         right = threshold < (bins[0].low + bins[-1].high) / 2
         label = at.mark_text(
-            text="decision", align="left" if right else "right", dx=6 if right else -6, y=8, baseline="top"
+            text=say("decision"), align="left" if right else "right", dx=6 if right else -6, y=8, baseline="top"
         )
         layers.append(label.encode(x=x))
     return layered(*layers, width=WIDTH, height=320)
@@ -75,7 +77,7 @@ def category_mini(groups: Sequence[tuple[str, float, float, float]]) -> alt.Laye
             "size": size,
             "rate": rate,
             "at": max(rate, average),
-            "text": f"{rate:.0%}" if rate >= 0.1 or rate == 0 else f"{rate:.1%}",
+            "text": percent(rate, 0 if rate >= 0.1 else 1),
         }
         for label, size, rate, average in groups
     )

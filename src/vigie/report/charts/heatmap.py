@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from vigie.report.charts.layers import layered, rows
+from vigie.report.numerals import decimal
 from vigie.report.palette import BLUE, GRID, INK, VERMILLION
 
 
@@ -19,7 +20,13 @@ def correlation_heatmap(names: Sequence[str], matrix: Sequence[Sequence[float]],
         width: Pixels.
     """
     data = rows(
-        {"a": a, "b": b, "r": float(r), "s": abs(float(r)), "text": f"{r:.1f}".replace("-0.0", "0.0").replace("-", "−")}
+        {
+            "a": a,
+            "b": b,
+            "r": float(r),
+            "s": abs(float(r)),
+            "text": decimal(r, 1).replace("−0", "0") if abs(r) < 0.05 else decimal(r, 1),
+        }
         for i, (a, line) in enumerate(zip(names, matrix, strict=True))
         for b, r in list(zip(names, line, strict=True))[:i]
         if r == r

@@ -9,6 +9,7 @@ import altair as alt
 
 from vigie.report.charts.axes import money_axis, share_axis
 from vigie.report.charts.layers import layered, rows
+from vigie.report.language import say
 from vigie.report.numerals import money
 from vigie.report.palette import BLUE, GREEN, GREY, INK, MUTED
 from vigie.report.theme import WIDTH
@@ -86,10 +87,12 @@ def earnings_curve(
     x = alt.X(
         "x:Q",
         scale=alt.Scale(domain=[-0.012, 1.012], nice=False),
-        axis=share_axis(f"Share to {act}, best first", ticks=10 if width > WIDTH else 5),
+        axis=share_axis(say("Share to {act}, best first", act=act), ticks=10 if width > WIDTH else 5),
     )
     heights = [y for _, y in curve] + [s.value for s in strategies]
-    y = alt.Y("y:Q", scale=alt.Scale(domain=_padded(heights)), axis=money_axis(f"Earned per {unit}", currency))
+    y = alt.Y(
+        "y:Q", scale=alt.Scale(domain=_padded(heights)), axis=money_axis(say("Earned per {unit}", unit=unit), currency)
+    )
     line = alt.Chart(rows({"x": round(a, 4), "y": b} for a, b in curve)).mark_line(strokeWidth=2.5, color=BLUE)
     zero = alt.Chart(rows([{"y": 0}])).mark_rule(color=MUTED, opacity=0.8).encode(y=alt.Y("y:Q"))
     marks = rows({"x": s.share, "y": s.value, "label": s.label, "chosen": s.chosen} for s in strategies)

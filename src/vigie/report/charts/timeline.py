@@ -9,6 +9,7 @@ import altair as alt
 
 from vigie.report.charts.axes import share_axis
 from vigie.report.charts.layers import layered, rows
+from vigie.report.language import say
 from vigie.report.palette import BLUE, GREY, PALE
 from vigie.report.theme import WIDTH
 
@@ -41,7 +42,7 @@ def rate_over_time(periods: Sequence[Period], test_from: int | None, test_until:
         layers.append(_shade(test_from, test_until, x))
     base = alt.Chart(data)
     layers.append(base.mark_area(color=BLUE, opacity=0.18).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"))
-    y = alt.Y("rate:Q", scale=alt.Scale(zero=True), axis=share_axis("Share of positives"))
+    y = alt.Y("rate:Q", scale=alt.Scale(zero=True), axis=share_axis(say("Share of positives")))
     layers.append(base.mark_line(color=BLUE).encode(x=x, y=y))
     if len(periods) <= 60:
         layers.append(base.mark_point(filled=True, size=26, color=BLUE, opacity=1).encode(x=x, y=y))
@@ -52,7 +53,7 @@ def count_over_time(periods: Sequence[Period], test_from: int | None, test_until
     """Customers scored; the time of the test is shaded."""
     size = max(2, min(18, int(0.6 * WIDTH / max(len(periods), 1))))
     x = alt.X("t:T", scale=alt.Scale(padding=size), axis=alt.Axis(title=None, tickCount=5))
-    y = alt.Y("n:Q", axis=alt.Axis(title="Number scored", format=",~s", tickCount=5))
+    y = alt.Y("n:Q", axis=alt.Axis(title=say("Number scored"), format=",~s", tickCount=5))
     data = rows({"t": p.moment // 1000, "n": p.count} for p in periods)
     layers: list[alt.Chart] = []
     if test_from is not None and test_until is not None:
