@@ -1,7 +1,7 @@
 """The portable model: format, encoder, exact scorer. Needs NumPy, msgspec and LightGBM's compiled library only."""
 
 from vigie.bundle.additive_model import AdditiveModel
-from vigie.bundle.bundle import Bundle, Golden
+from vigie.bundle.bundle import Bundle, Golden, Part
 from vigie.bundle.calibration import Calibration
 from vigie.bundle.constant_model import ConstantModel
 from vigie.bundle.decision import DecisionRule
@@ -12,12 +12,21 @@ from vigie.bundle.format import load_bundle, write_bundle
 from vigie.bundle.golden import with_golden
 from vigie.bundle.linear_model import LinearModel
 from vigie.bundle.model import Model
+from vigie.bundle.parts import StoredPart, with_parts
 from vigie.bundle.payoff_values import payoff_values
 from vigie.bundle.profile import profile_of
 from vigie.bundle.rule_model import RuleModel, rule_matrix
 from vigie.bundle.scorer import Scorer, ScoreRow, Scores
 from vigie.bundle.segment import SEGMENT_NAMES, segment_edges
-from vigie.bundle.signature import Input, inputs_of, portable_features, portable_payoff, portable_rule
+from vigie.bundle.signature import (
+    Input,
+    by_input,
+    inputs_of,
+    portable_by,
+    portable_features,
+    portable_payoff,
+    portable_rule,
+)
 from vigie.bundle.trees_model import TreesModel
 
 __all__ = [
@@ -34,16 +43,20 @@ __all__ = [
     "LinearModel",
     "Model",
     "NumberColumn",
+    "Part",
     "RuleModel",
     "ScoreRow",
     "Scorer",
     "Scores",
+    "StoredPart",
     "TreeArrays",
     "TreesModel",
+    "by_input",
     "fit_encoder",
     "inputs_of",
     "load_bundle",
     "payoff_values",
+    "portable_by",
     "portable_features",
     "portable_payoff",
     "portable_rule",
@@ -51,5 +64,6 @@ __all__ = [
     "rule_matrix",
     "segment_edges",
     "with_golden",
+    "with_parts",
     "write_bundle",
 ]

@@ -40,6 +40,18 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segment: int
 
 
+class PartGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One customer of a segment with the probability that was right when its part was packed.
+
+    Attributes:
+        values: By name, the inputs that the part reads; ``None`` is null, a TIME is ``int`` µs.
+        probability: Calibrated.
+    """
+
+    values: dict[str, bool | int | float | str | None]
+    probability: float
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """A model of its own for one segment of customers.
@@ -49,12 +61,14 @@ class Part:
         encoder: From inputs to its model's columns.
         model: From columns to a score.
         calibration: From the score to a probability.
+        golden: Customers with their right answers (:func:`vigie.bundle.with_golden`).
     """
 
     value: str
     encoder: Encoder
     model: Model
     calibration: Calibration
+    golden: tuple[PartGolden, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,7 +92,8 @@ class Bundle:
             clock: the same inputs and seed give the same bundle.
         metrics: Measures on the test rows.
         texts: What training learned of the texts that features embed (:class:`vigie.features.text.reduction.Reduction`).
-        by: Input whose value says which of *parts* answers for a customer; empty: there are none.
+        by: Input whose value says which of *parts* answers for a customer; empty: the score has no segments.
+        by_definition: Definition of that input as plain data (:func:`vigie.bundle.signature.portable_by`).
         parts: Models of segments that have one of their own, by increasing value; everybody else gets *model*.
         golden: Customers with their right answers (:func:`vigie.bundle.with_golden`).
         hash: SHA-256 of what is stored; empty until it is.
@@ -100,6 +115,7 @@ class Bundle:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[Reduction, ...] = ()
     by: str = ""
+    by_definition: Mapping[str, Any] | None = None
     parts: tuple[Part, ...] = ()
     golden: tuple[Golden, ...] = ()
     hash: str = ""
@@ -142,3 +158,11 @@ class Bundle:
             BundleError: It cannot be read, or means something else than it did.
         """
         return restored(self.rule, "rule") if self.rule is not None else None
+
+    def by_expression(self) -> Expression | None:
+        """What divides customers into segments, or ``None``.
+
+        Raises:
+            BundleError: It cannot be read, or means something else than it did.
+        """
+        return restored(self.by_definition, "by") if self.by_definition is not None else None

@@ -1,6 +1,7 @@
 """A bundle as a directory: written whole or not at all, refused if one byte of it is another.
 
-``manifest.json`` names every file with its SHA-256; the bundle's hash is the SHA-256 of the manifest without the hash.
+``manifest.json`` names every file with its SHA-256; the bundle's hash is the SHA-256 of the manifest without the hash
+(and without the compressed models of segments, which ``parts.json`` names one by one).
 The manifest itself has one form only, so that no byte of it can change unnoticed.
 """
 
@@ -25,6 +26,7 @@ from vigie.bundle.encoder import Encoder
 from vigie.bundle.golden import replay
 from vigie.bundle.linear_model import LinearModel
 from vigie.bundle.model import Model
+from vigie.bundle.parts import PACKED, parts_from_files, parts_to_files
 from vigie.bundle.rule_model import RuleModel
 from vigie.bundle.signature import Input
 from vigie.bundle.stored import read_stored, stored
@@ -163,6 +165,7 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
         "metrics.json": stored(bundle.metrics),
         "golden.json": stored(bundle.golden),
         **({TEXTS: stored(bundle.texts)} if bundle.texts else {}),
+        **parts_to_files(bundle),
         **bundle.model.to_files(),
     }
 
@@ -174,7 +177,9 @@ def _manifest(score: str, files: dict[str, bytes]) -> _Manifest:
 
 
 def _manifest_hash(manifest: _Manifest) -> str:
-    return hashlib.sha256(stored(msgspec.structs.replace(manifest, hash=""))).hexdigest()
+    # How a machine's compressor writes the same parts is not part of what a bundle is.
+    files = {name: digest for name, digest in manifest.files.items() if name != PACKED}
+    return hashlib.sha256(stored(msgspec.structs.replace(manifest, files=files, hash=""))).hexdigest()
 
 
 def _read(files: dict[str, bytes], where: str) -> Bundle:
@@ -194,6 +199,7 @@ def _read(files: dict[str, bytes], where: str) -> Bundle:
     kind = read_stored(files, "model.json", _Kind).kind
     if kind not in MODELS:
         raise BundleError(f"no such model: '{kind}'", where=where, remedy="upgrade vigie")
+    by, by_definition, parts = parts_from_files(files)
     bundle = Bundle(
         score_name=definition.score_name,
         title=definition.title,
@@ -210,11 +216,15 @@ def _read(files: dict[str, bytes], where: str) -> Bundle:
         lineage=read_stored(files, "lineage.json", dict[str, Any]),
         metrics=read_stored(files, "metrics.json", dict[str, Any]),
         texts=_texts(files),
+        by=by,
+        by_definition=by_definition,
+        parts=parts,
         golden=tuple(read_stored(files, "golden.json", list[Golden])),
         hash=manifest.hash,
     )
     bundle.feature_expressions()
     bundle.rule_expression()
+    bundle.by_expression()
     return bundle
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vigie.bundle.bundle import Bundle, Golden
+from vigie.bundle.bundle import Bundle, Golden, Part
+from vigie.bundle.parts import own_rows, with_part_golden
 from vigie.bundle.scorer import Scorer, ScoreRow
 from vigie.bundle.signature import Input
 from vigie.definition.kind import Kind
@@ -22,6 +23,9 @@ LEAST = 20
 TOLERANCE = 1e-12
 """Largest difference, absolute or relative, of an answer: what another processor's rounding may do."""
 
+_LOOKED_AT = 1_000
+"""Customers of a segment among whom its golden ones are chosen."""
+
 UNSEEN = "\u2049 never seen"
 """A category that no training set has."""
 
@@ -30,15 +34,18 @@ def with_golden(bundle: Bundle, columns: Columns, rows: int = 24) -> Bundle:
     """The bundle with golden predictions made from customers it was trained on.
 
     Customers are taken at even ranks of probability; to them come one with every value missing, one with every category
-    unseen, one with the largest and one with the smallest numbers.
+    unseen, one with the largest and one with the smallest numbers. The model of a segment has customers of its own: it is
+    asked for them whenever it is opened, which is when it is first needed.
 
     Args:
         bundle: Whole but for its golden predictions.
         columns: Features and extras of the training set by input name, n ≥ 1.
         rows: Customers taken; at least 16.
     """
-    scorer = Scorer(bundle)
     n = len(next(iter(columns.values())))
+    if bundle.parts:
+        bundle = replace(bundle, parts=_golden_parts(bundle, columns))
+    scorer = Scorer(bundle)
     order = np.argsort(scorer.probability(columns, n), kind="stable")
     picked = order[np.linspace(0, n - 1, max(rows, 16)).round().astype(np.intp)]
     taken = {given.name: columns[given.name].take(picked).to_list() for given in bundle.inputs}
@@ -51,6 +58,15 @@ def with_golden(bundle: Bundle, columns: Columns, rows: int = 24) -> Bundle:
         {**typical, **_extreme(bundle.inputs, -1e300)},
     ]
     return replace(bundle, golden=tuple(_golden(values, scorer.score_one(values)) for values in customers))
+
+
+def _golden_parts(bundle: Bundle, columns: Columns) -> tuple[Part, ...]:
+    """The parts, each with customers of its own that it is asked for when it is opened."""
+    parts = list(bundle.parts)
+    for i, rows in own_rows(columns[bundle.by], [part.value for part in parts]):
+        taken = {name: columns[name].take(rows[:_LOOKED_AT]) for name in parts[i].encoder.input_names}
+        parts[i] = with_part_golden(parts[i], taken)
+    return tuple(parts)
 
 
 def _extreme(inputs: tuple[Input, ...], value: float) -> dict[str, float]:

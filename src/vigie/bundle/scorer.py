@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from vigie.bundle.bundle import Bundle
+from vigie.bundle.bundle import Bundle, Part
 from vigie.bundle.parse import InputReader
+from vigie.bundle.parts import check_part, check_parts, own_rows, part_row, with_parts
 from vigie.bundle.payoff_values import payoff_row, payoff_values, row_value
 from vigie.bundle.rule_model import RuleModel, rule_matrix
 from vigie.bundle.segment import SEGMENT_NAMES, segments_of
@@ -94,6 +95,7 @@ class Scorer:
             raise BundleError("a rule's model without a rule", where="model")
         bundle.model.check(1 if self._rule is not None else bundle.encoder.width)
         self._check_inputs()
+        check_parts(bundle)
         if len(bundle.segments) != len(SEGMENT_NAMES) - 1 or list(bundle.segments) != sorted(bundle.segments):
             raise BundleError(f"{bundle.segments!r} are not the edges of four segments", where="segments")
         self._reader = InputReader(bundle.inputs)
@@ -102,6 +104,11 @@ class Scorer:
         self._money = payoff_row(self._payoff, self._kinds)
         self._cut = bundle.decision.request_cut
         self._edges = list(bundle.segments)
+        # Who has a model of its own, by the value of this input; a model is opened when it is first asked.
+        self._by = bundle.by
+        self._own: dict[str, Callable[[Mapping[str, Any]], float]] = {
+            part.value: self._opening(part) for part in bundle.parts
+        }
 
     def _check_inputs(self) -> None:
         needed = dict.fromkeys(self.bundle.encoder.input_names) if self._rule is None else {}
@@ -122,6 +129,16 @@ class Scorer:
         encode = self.bundle.encoder.row
         return lambda values: model(encode(values))
 
+    def _opening(self, part: Part) -> Callable[[Mapping[str, Any]], float]:
+        """Answers by *part*; from the second time on directly."""
+
+        def first(values: Mapping[str, Any]) -> float:
+            check_part(part, self._kinds)
+            answer = self._own[part.value] = part_row(part)
+            return answer(values)
+
+        return first
+
     # -- what the answer is made of --------------------------------------------------------------------------------
 
     @property
@@ -136,6 +153,22 @@ class Scorer:
     def probability(self, columns: Columns, n: int) -> Array:
         """Calibrated probability of the outcome, shape (n,). See :meth:`score`."""
         self._check_columns(columns, n)
+        parts = self.bundle.parts
+        if not parts:
+            return self._common(columns, n)
+        by, served = columns[self._by], np.zeros(n, dtype=bool)
+        present = own_rows(by, [part.value for part in parts])
+        for i, rows in present:
+            check_part(parts[i], self._kinds)
+            served[rows] = True
+        others, p = np.flatnonzero(~served), np.empty(n)
+        if len(others):
+            taken = {name: columns[name].take(others) for name in self.inputs}
+            p[others] = self._common(taken, len(others))
+        return with_parts(p, [parts[i] for i, _ in present], by, columns)
+
+    def _common(self, columns: Columns, n: int) -> Array:
+        """Calibrated probability by the model that all segments share, shape (n,)."""
         try:
             if self._rule is not None:
                 X = rule_matrix(evaluate(self._rule, columns, n))
@@ -170,7 +203,8 @@ class Scorer:
         Args:
             values: Parsed (:meth:`parse`) or computed values by input name; ``None`` or absent is null.
         """
-        p = self._calibrate(self._raw(values))
+        own = self._own.get(values.get(self._by)) if self._own else None  # type: ignore[arg-type]
+        p = self._calibrate(self._raw(values)) if own is None else own(values)
         ap, an, pp, pn = self._money(values)
         q = 1.0 - p
         gain = p * (ap - pp) + q * (an - pn)

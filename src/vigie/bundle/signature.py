@@ -114,6 +114,29 @@ def portable_rule(score: Score) -> dict[str, Any] | None:
     return _portable(score.rule) if score.rule is not None else None
 
 
+def portable_by(score: Score) -> dict[str, Any] | None:
+    """What divides customers into segments as plain data, or ``None``."""
+    return _portable(score.by) if score.by is not None else None
+
+
+def by_input(score: Score) -> str:
+    """Name of the input whose value is a customer's segment; empty where the score has no segments.
+
+    Raises:
+        DefinitionError: ``by`` is computed from inputs rather than being one.
+    """
+    if score.by is None:
+        return ""
+    if set(leaves([score.by])) != {leaf_name(score.by)}:
+        raise DefinitionError(
+            f"by= '{score.by.name}' is computed from other values",
+            where=f"score '{score.name}'",
+            remedy="divide customers by a value itself, e.g. customers['country']; where it is missing the common model "
+            "answers",
+        )
+    return leaf_name(score.by)
+
+
 def _portable(expression: Expression) -> dict[str, Any]:
     return {"fingerprint": expression.fingerprint, "expression": to_data(expression)}
 
@@ -149,9 +172,11 @@ __all__ = [
     "MOST_CATEGORIES",
     "PAYOFF_NAMES",
     "Input",
+    "by_input",
     "inputs_of",
     "leaf_name",
     "leaf_names",
+    "portable_by",
     "portable_features",
     "portable_payoff",
     "portable_rule",

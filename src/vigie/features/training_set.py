@@ -345,7 +345,10 @@ def related_needs_of(score: Score, schema: Schema) -> dict[str, Need]:
 def _everything(score: Score) -> list[Expression]:
     rule = [score.rule] if score.rule is not None else []
     population = [score.population] if score.population is not None else []
-    return [*score.bound_features, *rule, *population, score.outcome, *score.decision.payoff().expressions()]
+    by = [score.by] if score.by is not None else []
+    groups = score.fairness.groups if score.fairness is not None else ()
+    money = score.decision.payoff().expressions()
+    return [*score.bound_features, *rule, *population, score.outcome, *money, *by, *groups]
 
 
 def relations_of(

@@ -57,17 +57,18 @@ def load_model(project: Project, name: str, alias: str = "champion") -> ModelInU
 
 
 def score_of(bundle: Bundle, declared: Score) -> Score:
-    """*declared* with features, rule and cost matrix of the bundle: what must be computed to score with it.
+    """*declared* with features, rule, segments and cost matrix of the bundle: what must be computed to score with it.
 
     Moments and population stay those of the project file.
     """
     decision = StoredDecision(
         stored=bundle.payoff_expressions(), capacity=bundle.decision.capacity, currency=bundle.decision.currency
     )
-    rule = bundle.rule_expression()
+    rule, by = bundle.rule_expression(), bundle.by_expression()
     return replace_score(
         declared,
         features=bundle.feature_expressions(),
         rule=rule if isinstance(rule, Feature) else None,
         decision=decision,
+        by=by if isinstance(by, Feature) else None,
     )
