@@ -10,9 +10,10 @@ from vigie.definition import Kind
 from vigie.errors import DefinitionError
 from vigie.features.values import Values
 from vigie.findings import Severity
+from vigie.training.clustered import mean_of
 from vigie.training.fairness import compare_groups, fairness_findings
 from vigie.training.fairness.groups import groups_of
-from vigie.training.fairness.shares import mean_of, share_gap, simultaneous, wilson
+from vigie.training.fairness.shares import share_gap, simultaneous, wilson
 
 people = Table("people", key="id")
 GENDER = people["gender"]

@@ -16,9 +16,10 @@ from vigie.definition.fairness import Fairness
 from vigie.features.values import Values
 from vigie.findings import Finding, Severity
 from vigie.training.checks.codes import finding
+from vigie.training.clustered import Mean, codes_of, mean_of
 from vigie.training.evidence import Estimate, Gap, GroupFairness, GroupFigures
 from vigie.training.fairness.groups import groups_of
-from vigie.training.fairness.shares import NAN, Mean, mean_gap, mean_of, share_gap, simultaneous, wilson
+from vigie.training.fairness.shares import NAN, mean_gap, share_gap, simultaneous, wilson
 from vigie.wording import said
 
 PARITY, OPPORTUNITY, CALIBRATION = "parity", "opportunity", "calibration"
@@ -52,7 +53,7 @@ def compare_groups(
         money: Realised for each row under *act*, shape (n,).
         customers: Keys, shape (n,): rows of one customer are not independent.
     """
-    codes = np.unique(customers, return_inverse=True)[1]
+    codes = codes_of(customers)
     return tuple(
         _one(policy, feature.name, values[feature.name], feature.name in model_features, y, p, act, money, codes)
         for feature in policy.groups

@@ -1,51 +1,16 @@
-"""Shares with intervals that know of customers decided on more than once, and the distance of two of them."""
+"""Intervals of shares, and the distance of two of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
+from vigie.training.clustered import Mean
 from vigie.training.evidence import Estimate
 
 Z = NormalDist().inv_cdf(0.975)
 NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """A mean with what its interval is made of.
-
-    Attributes:
-        value: The mean; NaN of no rows.
-        error: Standard error, clustered by customer.
-        rows: Number of independent rows that would leave the same uncertainty.
-    """
-
-    value: float
-    error: float
-    rows: float
-
-
-def mean_of(x: np.ndarray, customers: np.ndarray) -> Mean:
-    """Mean of *x*, shape (n,), whose rows of one customer (codes, shape (n,)) are not independent.
-
-    The variance is that of the sums of residuals by customer (Liang & Zeger 1986), never less than without clusters.
-    """
-    n = len(x)
-    if not n:
-        return Mean(NAN, NAN, 0.0)
-    value = float(x.mean())
-    residual = x - value
-    simple = float(residual @ residual) / n**2
-    sums = np.bincount(customers, weights=residual)
-    clusters = len(np.unique(customers))
-    if simple == 0:
-        # All rows are alike: as many independent rows as there are customers.
-        return Mean(value, 0.0, float(clusters))
-    variance = max(simple, float(sums @ sums) / n**2)
-    return Mean(value, float(np.sqrt(variance)), n * simple / variance)
 
 
 def wilson(mean: Mean, z: float = Z) -> Estimate:
