@@ -12,6 +12,9 @@ from vigie.bundle import Encoder, Model, rule_matrix
 from vigie.features.values import Columns, Values
 from vigie.training.candidates.space import Space
 
+NO_SKETCH: Mapping[str, object] = {}
+"""Every look at a set of parameters is the real thing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -103,6 +106,10 @@ class Candidate(Protocol):
         slow: Whether many rows take it too long, so that cross-validation uses a sample.
         space: Where a search may look for its hyper-parameters; its defaults lie within.
         extra: Extra of the installation that brings its library; a search leaves it out where that is missing, and says so.
+        cost: Time of a fit, roughly, in that of a logistic regression on the same few thousand rows: a search looks at
+            fewer sets of a dear candidate.
+        sketch: Parameters that make a fit cheaper and leave the order of two sets mostly as it is, such as fewer trees; a
+            search looks with them and fits the best again without. Empty: every look is the real thing.
     """
 
     name: str
@@ -112,6 +119,8 @@ class Candidate(Protocol):
     slow: bool
     space: Space
     extra: str
+    cost: int
+    sketch: Mapping[str, object]
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         """Learns from *rows*, which have both classes.

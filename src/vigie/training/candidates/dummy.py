@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vigie.bundle import ConstantModel, Encoder
-from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
+from vigie.training.candidates.candidate import NO_SKETCH, FitOptions, Fitted, Rows
 from vigie.training.candidates.space import NOTHING
 
 
@@ -15,6 +15,8 @@ class Dummy:
     name, title, complexity, learns, slow = "dummy", "Dummy (share of positives)", 0, False, False
     space = NOTHING
     extra = "train"
+    cost = 1
+    sketch = NO_SKETCH
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:  # noqa: ARG002 - the protocol gives it
         """Only counts."""

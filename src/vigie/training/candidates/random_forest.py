@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from vigie.bundle import TreeArrays, TreesModel, fit_encoder
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows, sample
-from vigie.training.candidates.space import NOTHING
+from vigie.training.candidates.resample import learned_from
+from vigie.training.candidates.space import OneOf, Real, Space, Whole
 
 TREES = 300
 LEAF_ROWS = 10
 MOST_LEAVES = 3_000
 """A leaf has at least this part of the rows, so that the model of a large base stays small enough to serve."""
 
+SPACE: Space = {
+    "min_samples_leaf": Whole(2, 100, log=True),
+    "max_features": OneOf(("sqrt", 0.1, 0.3, 0.5, 0.8)),
+    "max_samples": Real(0.3, 1.0),
+    "criterion": OneOf(("gini", "log_loss")),
+}
+
+SKETCH: Mapping[str, object] = {"n_estimators": 100}
+"""More trees are never worse, so their number is not searched: a third shows which set is better."""
+
 
 class RandomForest:
     """Many deep trees on resampled rows, averaged (Breiman 2001)."""
 
     name, title, complexity, learns, slow = "random_forest", "Random forest", 4, True, True
-    space = NOTHING
+    space = SPACE
     extra = "train"
+    cost = 8
+    sketch = SKETCH
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         """Each tree draws its rows with its own seed, so threads do not matter."""
@@ -30,12 +44,18 @@ class RandomForest:
         rows, note = sample(rows, options.row_limit, options.seed)
         encoder = fit_encoder(rows.columns, rows.labels, style="tree")
         X = encoder.transform(rows.columns, len(rows))
-        params = {
+        params: dict[str, Any] = {
             "n_estimators": TREES,
-            "min_samples_leaf": max(LEAF_ROWS, len(rows) // MOST_LEAVES),
+            "min_samples_leaf": LEAF_ROWS,
             "max_features": "sqrt",
+            "max_samples": 1.0,
+            "criterion": "gini",
+            **options.params,
         }
-        forest = RandomForestClassifier(**params, random_state=options.seed, n_jobs=options.threads).fit(X, rows.labels)
+        params["min_samples_leaf"] = max(params["min_samples_leaf"], len(rows) // MOST_LEAVES)
+        matrix, labels, weights = learned_from(X, rows.labels, options)
+        forest = RandomForestClassifier(**params, random_state=options.seed, n_jobs=options.threads)
+        forest.fit(matrix, labels, sample_weight=weights)
         # With threads, scikit-learn adds up the trees in the order in which they happen to finish.
         forest.set_params(n_jobs=1)
 

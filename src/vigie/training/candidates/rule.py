@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vigie.bundle import Encoder, RuleModel
 from vigie.errors import TrainingError
-from vigie.training.candidates.candidate import FitOptions, Fitted, Rows
+from vigie.training.candidates.candidate import NO_SKETCH, FitOptions, Fitted, Rows
 from vigie.training.candidates.space import NOTHING
 
 
@@ -14,6 +14,8 @@ class Rule:
     name, title, complexity, learns, slow = "rule", "Business rule", 1, False, False
     space = NOTHING
     extra = "train"
+    cost = 1
+    sketch = NO_SKETCH
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:  # noqa: ARG002 - the protocol gives it
         """Learns only where the rule's values lie."""
