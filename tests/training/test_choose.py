@@ -10,6 +10,7 @@ from vigie.training.candidates import CANDIDATES, chosen_candidates
 from vigie.training.choose import choose_winner
 from vigie.training.cross_validate import CrossValidation
 
+CUSTOMERS = np.arange(1000)
 BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}
 
 
@@ -25,6 +26,7 @@ def test_money_decides_where_it_differs() -> None:
     winner, why = choose_winner(
         {name: BY_NAME[name] for name in ("dummy", "lightgbm")},
         {"dummy": found(noise, np.full(1000, 0.1)), "lightgbm": found(noise + 0.2, np.full(1000, 0.9))},
+        CUSTOMERS,
     )
     assert winner == "lightgbm" and "most money" in why
 
@@ -38,10 +40,10 @@ def test_equal_money_goes_to_the_lower_log_loss_and_equal_log_loss_to_the_simple
         "ebm": found(money, loss),
         "lightgbm": found(money, loss),
     }
-    winner, why = choose_winner(tried, sharper)
+    winner, why = choose_winner(tried, sharper, CUSTOMERS)
     assert winner == "ebm" and "log loss" in why
     same = {name: found(money, loss) for name in tried}
-    assert choose_winner(tried, same)[0] == "logistic_regression"
+    assert choose_winner(tried, same, CUSTOMERS)[0] == "logistic_regression"
 
 
 def test_a_difference_within_one_standard_error_is_a_tie() -> None:
@@ -52,8 +54,19 @@ def test_a_difference_within_one_standard_error_is_a_tie() -> None:
     winner, _ = choose_winner(
         {name: BY_NAME[name] for name in ("logistic_regression", "lightgbm")},
         {"logistic_regression": found(money, np.full(1000, 0.3)), "lightgbm": found(rival, np.full(1000, 0.3))},
+        CUSTOMERS,
     )
     assert winner == "logistic_regression"
+
+
+def test_rows_of_one_customer_are_not_a_thousand_witnesses() -> None:
+    of = np.repeat(np.arange(10), 100)
+    gain = np.random.default_rng(4).normal(0, 1, 10)
+    gain += 0.25 - gain.mean()
+    tried = {name: BY_NAME[name] for name in ("dummy", "lightgbm")}
+    cv = {"dummy": found(np.zeros(1000), np.full(1000, 0.3)), "lightgbm": found(gain[of], np.full(1000, 0.3))}
+    assert choose_winner(tried, cv, CUSTOMERS)[0] == "lightgbm"
+    assert choose_winner(tried, cv, of)[0] == "dummy"
 
 
 def test_named_candidates_come_with_what_they_have_to_beat() -> None:

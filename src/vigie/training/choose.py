@@ -13,37 +13,63 @@ from collections.abc import Mapping
 import numpy as np
 
 from vigie.training.candidates import Candidate
+from vigie.training.clustered import codes_of, mean_of
 from vigie.training.cross_validate import CrossValidation
+from vigie.wording import said
+
+_BECAUSE = {
+    "sharpest": said("has the lowest log loss"),
+    "simplest": said("is the simplest of those with the lowest log loss"),
+}
 
 
-def choose_winner(candidates: Mapping[str, Candidate], found: Mapping[str, CrossValidation]) -> tuple[str, str]:
+def choose_winner(
+    candidates: Mapping[str, Candidate], found: Mapping[str, CrossValidation], customers: np.ndarray
+) -> tuple[str, str]:
     """Name of the winner and why it won, in a sentence.
 
     Args:
         candidates: By name.
         found: Cross-validation of each, on the same rows.
+        customers: Key or code of each training row's customer: rows of one customer are not independent.
     """
     names = list(found)
+    codes = codes_of(customers[found[names[0]].rows])
     richest = max(names, key=lambda name: (float(found[name].money.mean()), -candidates[name].complexity))
-    paying = [name for name in names if _as_good(found[richest].money, found[name].money)]
+    paying = [name for name in names if as_good(found[richest].money, found[name].money, codes)]
     sharpest = min(paying, key=lambda name: (float(found[name].loss.mean()), candidates[name].complexity))
-    equal = [name for name in paying if _as_good(-found[sharpest].loss, -found[name].loss)]
+    equal = [name for name in paying if as_good(-found[sharpest].loss, -found[name].loss, codes)]
     winner = min(equal, key=lambda name: candidates[name].complexity)
     title = candidates[winner].title
     if len(names) == 1:
-        return winner, f"{title} is the only candidate."
+        return winner, said("{title} is the only candidate.", title=title)
     if winner == richest and len(paying) == 1:
-        return winner, f"{title} brings the most money in cross-validation, by more than one standard error."
+        return winner, said(
+            "{title} brings the most money in cross-validation, by more than one standard error.", title=title
+        )
+    why = _BECAUSE["sharpest" if winner == sharpest else "simplest"]
     others = len(paying) - 1
-    why = "has the lowest log loss" if winner == sharpest else "is the simplest of those with the lowest log loss"
-    equally = f"{others} other{'s' if others != 1 else ''}"
-    return (
-        winner,
-        f"{title} brings as much money in cross-validation as {equally} within one standard error, and {why}.",
+    if others == 1:
+        return winner, said(
+            "{title} brings as much money in cross-validation as one other within one standard error, and {why}.",
+            title=title,
+            why=why,
+        )
+    return winner, said(
+        "{title} brings as much money in cross-validation as {others} others within one standard error, and {why}.",
+        title=title,
+        others=others,
+        why=why,
     )
 
 
-def _as_good(best: np.ndarray, other: np.ndarray) -> bool:
-    difference = best - other
-    error = float(difference.std() / np.sqrt(len(difference)))
-    return bool(difference.mean() <= error)
+def as_good(best: np.ndarray, other: np.ndarray, customers: np.ndarray) -> bool:
+    """Whether the mean of *other* is less than one standard error of the paired difference below that of *best*.
+
+    Args:
+        best: Money, or the log loss turned around, of each row.
+        other: The same of another candidate.
+        customers: Code of each row's customer, shape (n,): the standard error is clustered by them.
+    """
+    difference = mean_of(best - other, customers)
+    return difference.value <= difference.error

@@ -71,7 +71,7 @@ def train(
     findings = _check_rows(training_set, task)
     tried = _try_all(candidates, task, options, tell)
     names = {found.candidate.name: found.candidate for found in tried}
-    winner, choice = choose_winner(names, {found.candidate.name: found.cv for found in tried})
+    winner, choice = choose_winner(names, {found.candidate.name: found.cv for found in tried}, task.train.customers)
     tell("testing", 0.92)
     results = tuple(_result(found, task) for found in tried)
     best, champion = next((f, r) for f, r in zip(tried, results, strict=True) if f.candidate.name == winner)
