@@ -4,7 +4,7 @@ One table, one moment, no dates: stratified hold-out. Money: an offer of 50 save
 a subscriber who stays is worth his next year's bill.
 """
 
-from vigie import Campaign, Score, Table
+from vigie import Campaign, Fairness, Score, Table
 
 telco = Table("telco", key="customerID")
 
@@ -16,4 +16,5 @@ churn = Score(
     decision=Campaign(
         contact_cost=2, offer_cost=50, accepted=0.33, customer_value=telco["MonthlyCharges"] * 12, currency="USD"
     ),
+    fairness=Fairness([telco["gender"], telco["SeniorCitizen"]]),
 )
