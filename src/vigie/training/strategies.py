@@ -33,14 +33,15 @@ def compare_strategies(
         rule_probability: Of the candidate made of the rule.
         seed: Of the order in which *everybody* is acted on where capacity does not do for all.
     """
-    acts = _acts(probability, act, capacity, rule, seed)
+    acts = acts_by_strategy(probability, act, capacity, rule, seed)
     with_probability = {"threshold_0.5": probability, "vigie": probability, "rule": rule_probability}
     return {name: measure(y, with_probability.get(name), who, realised(payoff, who, y)) for name, who in acts.items()}
 
 
-def _acts(
+def acts_by_strategy(
     probability: np.ndarray, act: np.ndarray, capacity: Capacity, rule: np.ndarray | None, seed: int
 ) -> dict[str, np.ndarray]:
+    """Who each strategy acts on: booleans by strategy; arguments as in :func:`compare_strategies`."""
     everyone = np.arange(len(act))
     if capacity.limit is None:
         return strategy_acts(probability, act, rule=rule, seed=seed)
