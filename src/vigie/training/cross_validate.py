@@ -68,26 +68,42 @@ def cross_validate(
         options: For the fits.
         progress: Called after each fold.
     """
-    raw, number = np.full(len(rows), np.nan), np.zeros(len(rows), np.int64)
-    for i, fold in enumerate(folds):
-        number[fold.valid] = i
+    raw = np.full(len(rows), np.nan)
+    for fold in folds:
         fitted = candidate.fit(rows.take(fold.train), options)
         raw[fold.valid] = fitted.probability(rows.take(fold.valid))
         if progress is not None:
             progress()
+    return judged(raw, rows, payoff, folds, capacity, options.seed)
+
+
+def judged(
+    raw: np.ndarray, rows: Rows, payoff: PayoffValues, folds: Sequence[Fold], capacity: Capacity, seed: int
+) -> CrossValidation:
+    """What out-of-fold probabilities are worth, however they were made.
+
+    Args:
+        raw: Of each row, by a model that has not learned from its fold, shape (n,); NaN for rows of no fold.
+        rows: Training rows.
+        payoff: Their cost matrix.
+        folds: Positions among them.
+        capacity: Of each moment, and which rows share one.
+        seed: Of the threshold.
+    """
+    number = np.zeros(len(rows), np.int64)
+    for i, fold in enumerate(folds):
+        number[fold.valid] = i
     seen = np.flatnonzero(~np.isnan(raw))
     metrics, money, loss = [], np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for fold in folds:
         others = np.setdiff1d(seen, fold.valid, assume_unique=True)
-        calibration, threshold = decide(
-            raw[others], rows.labels[others], payoff.take(others), options.seed, number[others]
-        )
+        calibration, threshold = decide(raw[others], rows.labels[others], payoff.take(others), seed, number[others])
         p, y, sums = calibration.apply(raw[fold.valid]), rows.labels[fold.valid], payoff.take(fold.valid)
         act = capacity.act(sums.gain(p), threshold.min_gain, fold.valid)
         money[fold.valid] = realised(sums, act, y)
         loss[fold.valid] = row_log_loss(y, p)
         metrics.append(measure(y, p, act, money[fold.valid]))
-    calibration, threshold = decide(raw[seen], rows.labels[seen], payoff.take(seen), options.seed, number[seen])
+    calibration, threshold = decide(raw[seen], rows.labels[seen], payoff.take(seen), seed, number[seen])
     probability = calibration.apply(raw[seen])
     return CrossValidation(
         metrics=tuple(metrics),
