@@ -43,7 +43,8 @@ class Trial:
         value: Cross-validated money for one customer; NaN where not all folds were run.
         log_loss: Cross-validated, likewise.
         seconds: Spent on it.
-        stage: ``"defaults"``, ``"wide"`` or ``"fine"``.
+        stage: ``"defaults"``; ``"wide"``, anywhere in the space; ``"fine"``, near the best sets; ``"full"``, the best of
+            those that were looked at in a cheaper way (fewer rows, trees or bags) as it is fitted in the end.
     """
 
     number: int
@@ -68,6 +69,7 @@ class SearchSummary:
         resumed: How many of them an earlier, interrupted run had left behind.
         workers: Processes of this machine that took part.
         seconds: Duration.
+        left_out: Name and extra of the candidates whose library is not installed.
     """
 
     method: str
@@ -76,6 +78,7 @@ class SearchSummary:
     resumed: int
     workers: int
     seconds: float
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 # -- comparison of candidates, and what the winner is worth ----------------------------------------------------------------
