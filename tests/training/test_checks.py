@@ -11,7 +11,7 @@ import vigie.training
 from vigie import Events, Table, days
 from vigie.features.values import Kind, Values
 from vigie.findings import Severity
-from vigie.training.checks import rows as row_checks
+from vigie.training.checks import classes, columns, drift, duplicates, running_numbers
 from vigie.training.checks.alone import alone
 from vigie.training.checks.codes import CODES
 from vigie.training.checks.leakage import leakage
@@ -88,24 +88,59 @@ def test_names_and_patterns(y: np.ndarray) -> None:
 
 def test_checks_of_rows(y: np.ndarray) -> None:
     rng = np.random.default_rng(6)
-    train, test = np.arange(2000), np.arange(2000, N)
-    assert [f.code for f in row_checks.few_rows(y[:200], y[:40])] == ["VGT002", "VGT002"]
-    assert row_checks.few_rows(y[train], y[test]) == []
+    train, test, keys = np.arange(2000), np.arange(2000, N), np.array([f"k{i}" for i in rng.permutation(N)], object)
+    assert [f.code for f in classes.few_rows(y[:200], y[:40])] == ["VGT002", "VGT002"]
+    assert classes.few_rows(y[train], y[test]) == []
     constant = {"one": Values(Kind.NUMBER, np.ones(N)), "none": Values(Kind.NUMBER, np.full(N, np.nan))}
-    (found,) = row_checks.constant({**constant, "x": Values(Kind.NUMBER, rng.normal(size=N))})
+    (found,) = columns.constant({**constant, "x": Values(Kind.NUMBER, rng.normal(size=N))})
     assert found.where == "one, none"
     number = Values(Kind.NUMBER, rng.permutation(N).astype(float))
-    assert [f.where for f in row_checks.identifiers({"lead": number, "x": constant["one"]})] == ["lead"]
-    assert row_checks.identifiers({"amount": Values(Kind.NUMBER, rng.normal(size=N))}) == []
     pair = {"a": number, "b": Values(Kind.NUMBER, rng.normal(size=N))}
-    assert row_checks.duplicates(pair, train, test) == []
+    assert duplicates.in_both_parts(pair, train, test) == []
     copied = {k: Values(v.kind, np.concatenate([v.data[:2900], v.data[:100]])) for k, v in pair.items()}
-    assert [f.code for f in row_checks.duplicates(copied, train, test)] == ["VGT005"]
+    assert [f.code for f in duplicates.in_both_parts(copied, train, test)] == ["VGT005"]
     drifting = {"t": Values(Kind.NUMBER, np.arange(N) + 0.5), "x": Values(Kind.NUMBER, rng.normal(size=N))}
-    assert [f.where for f in row_checks.moved(drifting, train, test, in_time=True)] == ["t"]
-    assert row_checks.moved(drifting, train, test, in_time=False) == []
-    assert row_checks.unknown_outcomes(100, 10, 10) == []
-    assert [f.code for f in row_checks.unknown_outcomes(100, 300, 10)] == ["VGT010"]
+    assert [f.where for f in drift.moved(drifting, train, test, in_time=True)] == ["t"]
+    assert drift.moved(drifting, train, test, in_time=False) == []
+    (apart,) = drift.told_apart(drifting, keys, train, test, in_time=True, seed=0)
+    assert apart.where == "t" and "AUC of 1.00" in apart.explanation
+    still = {"x": drifting["x"]}
+    assert drift.told_apart(still, keys, train, test, in_time=True, seed=0) == []
+    assert classes.unknown_outcomes(100, 10, 10) == []
+    assert [f.code for f in classes.unknown_outcomes(100, 300, 10)] == ["VGT010"]
+
+
+def test_few_rows_say_what_they_leave_of_an_auc_and_stop_where_nothing_can_be_learned() -> None:
+    labels = np.repeat(np.array([1, 0], np.int8), [12, 600])
+    training, test = classes.few_rows(labels, labels.copy())
+    assert (training.severity, test.severity) == (Severity.ERROR, Severity.WARNING)
+    assert "± 0.16" in training.explanation
+
+
+def test_a_name_of_customers_a_running_number_and_an_amount(y: np.ndarray) -> None:
+    rng = np.random.default_rng(8)
+    keys = np.array([f"k{i}" for i in range(N)], object)
+
+    def say(values: Values, labels: np.ndarray = y, customers: np.ndarray = keys) -> list[tuple[str, Severity]]:
+        found = running_numbers.running_numbers({"f": values}, labels, customers, seed=0)
+        return [(f.code, f.severity) for f in found]
+
+    drawn = Values(Kind.NUMBER, rng.permutation(N).astype(float))
+    assert say(drawn) == [("VGT004", Severity.WARNING)]
+    assert say(Values.of(Kind.CATEGORY, [f"u{i}" for i in range(N)])) == [("VGT004", Severity.WARNING)]
+    # An income in whole units repeats rarely too, but it is not spread evenly.
+    income = np.unique(rng.lognormal(11, 0.6, 3 * N).round())
+    assert say(Values(Kind.NUMBER, rng.choice(income, N, replace=False))) == [("VGT004", Severity.NOTE)]
+    assert say(Values(Kind.NUMBER, rng.normal(size=N))) == []
+    assert say(Values(Kind.NUMBER, rng.integers(0, 2000, N).astype(float))) == []
+    # Numbers were given out in order of arrival, and the outcome became rarer.
+    later = (rng.random(N) < np.linspace(0.5, 0.1, N)).astype(np.int8)
+    assert say(Values(Kind.NUMBER, 7000.0 + np.arange(N)), later) == [("VGL009", Severity.WARNING)]
+    # The customer's number, the same at each of six moments.
+    six = np.repeat(np.arange(N // 6), 6)
+    assert say(Values(Kind.NUMBER, rng.permutation(N)[six].astype(float)), y, keys[six]) == [
+        ("VGT004", Severity.WARNING)
+    ]
 
 
 def test_the_fit_in_words(y: np.ndarray) -> None:
@@ -126,5 +161,5 @@ def test_the_fit_in_words(y: np.ndarray) -> None:
 def test_every_code_used_is_known_and_every_known_code_is_used() -> None:
     folder = Path(vigie.training.__file__).parent
     sources = [p for p in folder.rglob("*.py") if p.name != "codes.py" and "report" not in p.parts]
-    used = {code for p in sources for code in re.findall(r'"(VG[LTE]\d{3})"', p.read_text())}
+    used = {code for p in sources for code in re.findall(r'"(VG[LTEF]\d{3})"', p.read_text())}
     assert used == set(CODES)

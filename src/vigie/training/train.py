@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vigie import clock
-from vigie.definition import At
-from vigie.findings import Finding
 from vigie.training.candidates import Candidate, FitOptions, chosen_candidates
-from vigie.training.checks import rows as row_checks
-from vigie.training.checks.codes import finding
-from vigie.training.checks.leakage import leakage
+from vigie.training.checks.after import check_result
+from vigie.training.checks.before import check_rows
 from vigie.training.choose import choose_winner
 from vigie.training.cross_validate import cross_validate
-from vigie.training.diagnose import fit_in_words, judge
+from vigie.training.diagnose import fit_in_words
+from vigie.training.evidence import Evidence
 from vigie.training.importance import permutation_importance
 from vigie.training.make_bundle import make_bundle
 from vigie.training.metrics import mean_metrics, measure, realised
@@ -68,7 +66,7 @@ def train(
     candidates = chosen_candidates(options.models, has_rule=score.rule is not None)
     task = Task.of(training_set, options, split)
     tell("checking the features", 0.0)
-    findings = _check_rows(training_set, task)
+    findings = check_rows(training_set, task.rows, task.payoff, task.split)
     tried = _try_all(candidates, task, options, tell)
     names = {found.candidate.name: found.candidate for found in tried}
     winner, choice = choose_winner(names, {found.candidate.name: found.cv for found in tried}, task.train.customers)
@@ -88,7 +86,9 @@ def train(
         rule_probability=rule_result.probability_test if rule_result is not None else None,
         seed=options.seed,
     )
-    findings += judge(results, champion, strategies)
+    findings += check_result(
+        results, champion, strategies, Evidence(), kind=type(score.decision).__name__.lower(), payoff=test.payoff
+    )
     importance = permutation_importance(
         best.fitted, test.rows, seed=options.seed, rule=score.rule.name if score.rule is not None else "rule"
     )
@@ -119,32 +119,6 @@ def train(
 
 def _silent(stage: str, share: float) -> None:  # noqa: ARG001 - a Progress that tells nobody
     return None
-
-
-def _check_rows(training_set: TrainingSet, task: Task) -> list[Finding]:
-    score, split, rows = training_set.score, task.split, task.rows
-    train = rows.take(split.train)
-    found = list(split.findings)
-    found += leakage(train.columns, score.bound_features, train.labels, seed=0)
-    found += row_checks.few_rows(train.labels, rows.labels[split.test])
-    found += row_checks.constant(train.columns)
-    found += row_checks.identifiers(train.columns)
-    found += row_checks.duplicates(rows.columns, split.train, split.test)
-    found += row_checks.moved(rows.columns, split.train, split.test, in_time=split.description.kind == "out_of_time")
-    found += row_checks.unknown_outcomes(len(rows), training_set.immature, training_set.unknown)
-    unknown = int(np.isnan(np.broadcast_to(task.payoff.gain(np.full(len(rows), 0.5)), len(rows))).sum())
-    if unknown:
-        found.append(
-            finding(
-                "VGE003",
-                "decision",
-                f"for {unknown:,} of {len(rows):,} rows a sum of money is missing; nobody of them is acted on and they "
-                "count as 0",
-            )
-        )
-    if isinstance(score.moments, At) and score.decision.capacity is not None:
-        found.append(finding("VGE001", "decision", f"capacity={score.decision.capacity:,} with moments at events"))
-    return found
 
 
 def _try_all(candidates: tuple[Candidate, ...], task: Task, options: TrainOptions, tell: Progress) -> list[Tried]:

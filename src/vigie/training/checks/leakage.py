@@ -1,16 +1,16 @@
 """Leakage: features that know more than could have been known when the customer was scored.
 
-Four signs, from strong to weak: one feature alone predicts almost everything (VGL001); values of a category all but
-decide the outcome (VGL002); that a column is empty tells the outcome (VGL003); names and patterns of columns that
-somebody fills in later (VGL004, VGL005). The last three concern columns of tables that do not say when their values
-became known: there, what is read is the value of the day of the export. History made of events is computed as of the
-moment, and its nulls mean that nothing had happened.
+Signs, from strong to weak: a feature is the outcome in other words (VGL007) or is so together with another (VGL008);
+one alone predicts almost everything (VGL001); values of a category all but decide the outcome (VGL002); that a column is
+empty tells the outcome (VGL003); names and patterns of columns that somebody fills in later (VGL004, VGL005). VGL002 to
+VGL005 concern columns of tables that do not say when their values became known: there, what is read is the value of the
+day of the export. History made of events is computed as of the moment, and its nulls mean that nothing had happened.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from vigie.features.values import Columns, Values
 from vigie.findings import Finding, Severity
 from vigie.training.checks.alone import Alone, alone
 from vigie.training.checks.codes import finding
+from vigie.training.checks.near_outcome import copies_of_outcome, deciding_pairs
+from vigie.wording import said
 
 SUSPECT_AUC, CERTAIN_AUC = 0.90, 0.98
 DECIDING_LOG_ODDS = 3.0
@@ -29,6 +31,8 @@ DECIDING_LOG_ODDS = 3.0
 DECIDING_SHARE, DECIDING_ROWS = 0.05, 30
 MISSING_AUC, MISSING_SHARE = 0.60, 0.05
 TOGETHER_COLUMNS, TOGETHER_SHARE = 3, 0.05
+NAMED_AUC = 0.70
+"""AUC alone from which a name that suggests a later day is more than a hint."""
 SAMPLE = 100_000
 """Rows that are looked at: what leaks shows on fewer."""
 
@@ -53,16 +57,23 @@ def leakage(features: Columns, definitions: Sequence[Feature], labels: np.ndarra
     y = labels[rows]
     sample = {name: values.take(rows) for name, values in features.items()}
     measures = {name: alone(values, y, seed) for name, values in sample.items()}
-    undated = [d for d in definitions if d.name in sample and _of_undated_columns(d)]
-    found = _too_good(measures)
-    found += _deciding(sample, measures, [d.name for d in undated], float(y.mean()))
-    found += _telling_gaps(measures, [d.name for d in undated])
-    found += _later_names(undated)
+    undated = [d for d in definitions if d.name in sample and of_undated_columns(d)]
+    # What is the outcome in other words is told once, by its strongest name.
+    copies = copies_of_outcome(sample, y)
+    copied = {found.where for found in copies}
+    others = {name: measure for name, measure in measures.items() if name not in copied}
+    open_names = [d.name for d in undated if d.name not in copied]
+    found = copies + _too_good(others)
+    found += _deciding(sample, others, open_names, float(y.mean()))
+    found += _telling_gaps(others, open_names)
+    found += deciding_pairs(sample, y, others, seed)
+    found += _later_names([d for d in undated if d.name not in copied], others, {f.where for f in found})
     found += _filled_together(sample, [d.name for d in undated])
     return found
 
 
-def _of_undated_columns(definition: Feature) -> bool:
+def of_undated_columns(definition: Feature) -> bool:
+    """Whether a feature is made of columns alone, one of them of a table that does not say when its rows became known."""
     nodes = list(definition.walk())
     if any(isinstance(node, Aggregate | AtMoment) for node in nodes):
         return False
@@ -74,8 +85,12 @@ def _too_good(measures: Mapping[str, Alone]) -> list[Finding]:
         finding(
             "VGL001",
             name,
-            f"alone it ranks customers with an AUC of {measure.auc:.3f} (0.5 is chance, above {SUSPECT_AUC} is rare for "
-            "what is honestly known beforehand)",
+            said(
+                "alone it ranks customers with an AUC of {auc:.3f} (0.5 is chance, above {line} is rare for what is honestly "
+                "known beforehand)",
+                auc=measure.auc,
+                line=SUSPECT_AUC,
+            ),
             Severity.ERROR if measure.auc >= CERTAIN_AUC else None,
         )
         for name, measure in measures.items()
@@ -104,8 +119,13 @@ def _deciding(
             finding(
                 "VGL002",
                 name,
-                f"on {share:.1%} of the rows its value all but decides the outcome: {examples} positive, against {base:.1%} "
-                "overall",
+                said(
+                    "on {share:.1%} of the rows its value all but decides the outcome: {examples} positive, against {base:.1%} "
+                    "overall",
+                    share=share,
+                    examples=examples,
+                    base=base,
+                ),
             )
         )
     return found
@@ -123,29 +143,52 @@ def _telling_gaps(measures: Mapping[str, Alone], names: Sequence[str]) -> list[F
             finding(
                 "VGL003",
                 name,
-                f"{measure.missing:.1%} of the rows have no value; {measure.rates[-1]:.1%} of them are positive, against "
-                f"{with_value:.1%} of the others: it may be filled in once the outcome is near",
+                said(
+                    "{missing:.1%} of the rows have no value; {without:.1%} of them are positive, against {with_value:.1%} of the "
+                    "others: it may be filled in once the outcome is near",
+                    missing=measure.missing,
+                    without=float(measure.rates[-1]),
+                    with_value=with_value,
+                ),
             )
         )
     return found
 
 
-def _later_names(definitions: Sequence[Feature]) -> list[Finding]:
-    named = []
+def _later_names(definitions: Sequence[Feature], measures: Mapping[str, Alone], told: Collection[str]) -> list[Finding]:
+    named: list[str] = []
+    telling: list[str] = []
     for definition in definitions:
         columns = [node.column for node in definition.walk() if isinstance(node, Column)]
         if any(_LATER.match(word) for column in columns for word in _words(column)):
-            named.append(definition.name)
-    if not named:
-        return []
-    return [
+            # What has a stronger finding of its own already is only listed.
+            alarming = measures[definition.name].auc >= NAMED_AUC and definition.name not in told
+            (telling if alarming else named).append(definition.name)
+    found = [
         finding(
             "VGL004",
-            ", ".join(named),
-            "these columns of tables without known_at= have names of values that somebody or something sets as the case "
-            "goes on; what is read here is the value of the day the table was exported",
+            name,
+            said(
+                "this column of a table without known_at= has the name of a value that somebody or something sets as the case goes "
+                "on, and alone it ranks customers with an AUC of {auc:.3f}",
+                auc=measures[name].auc,
+            ),
+            Severity.WARNING,
         )
+        for name in telling
     ]
+    if named:
+        found.append(
+            finding(
+                "VGL004",
+                ", ".join(named),
+                said(
+                    "these columns of tables without known_at= have names of values that somebody or something sets as the case "
+                    "goes on; what is read here is the value of the day the table was exported"
+                ),
+            )
+        )
+    return found
 
 
 def _words(column: str) -> list[str]:
@@ -166,7 +209,10 @@ def _filled_together(features: Mapping[str, Values], names: Sequence[str]) -> li
         finding(
             "VGL005",
             ", ".join(columns),
-            f"empty on exactly the same {shares[key]:.1%} of the rows: one process fills them in, for some customers only",
+            said(
+                "empty on exactly the same {share:.1%} of the rows: one process fills them in, for some customers only",
+                share=shares[key],
+            ),
         )
         for key, columns in masks.items()
         if len(columns) >= TOGETHER_COLUMNS
