@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vigie.bundle.logistic import log_odds, log_odds_one, logistic, logistic_one
+from vigie.bundle.logistic import NEAREST, log_odds, log_odds_one, logistic, logistic_one
 from vigie.economics.payoff import Array
 from vigie.errors import BundleError
 
@@ -21,18 +22,21 @@ class Calibration:
     Attributes:
         kind: ``"identity"``; ``"sigmoid"``: ``logistic(a · log_odds(p) + b)``, the identity for a = 1, b = 0 (Platt
             1999, on the log-odds of the model's probability); ``"isotonic"``: straight lines between knots, constant
-            outside of them, as scikit-learn's ``IsotonicRegression(out_of_bounds="clip").predict``.
-        a: Slope of the sigmoid, at least 0.
-        b: Offset of the sigmoid, in log-odds.
+            outside of them, as scikit-learn's ``IsotonicRegression(out_of_bounds="clip").predict``; ``"beta"``:
+            ``logistic(a · log(p) − b · log(1 − p) + c)`` (Kull, Silva Filho & Flach 2017), a sigmoid for a = b.
+        a: Slope of the sigmoid or, of the beta map, near 0; at least 0.
+        b: Offset of the sigmoid, in log-odds; of the beta map the slope near 1, at least 0.
+        c: Offset of the beta map, in log-odds.
         x: Knots, strictly increasing: ``X_thresholds_`` of scikit-learn.
         y: Values at the knots, non-decreasing, 0 … 1: ``y_thresholds_``.
     """
 
-    kind: Literal["identity", "sigmoid", "isotonic"] = "identity"
+    kind: Literal["identity", "sigmoid", "isotonic", "beta"] = "identity"
     a: float = 1.0
     b: float = 0.0
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
+    c: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind == "isotonic":
@@ -46,6 +50,12 @@ class Calibration:
                 raise BundleError("isotonic values lie outside 0 … 1", where="calibration")
         if self.kind == "sigmoid" and not self.a >= 0:
             raise BundleError(f"a sigmoid of slope {self.a!r} would turn the ranking around", where="calibration")
+        if self.kind == "beta" and not (self.a >= 0 and self.b >= 0):
+            raise BundleError(
+                f"a beta map of slopes {self.a!r} and {self.b!r} would turn the ranking around", where="calibration"
+            )
+        if not all(math.isfinite(value) for value in (self.a, self.b, self.c)):
+            raise BundleError("a coefficient is not a finite number", where="calibration")
 
     @classmethod
     def identity(cls) -> Calibration:
@@ -56,6 +66,11 @@ class Calibration:
     def sigmoid(cls, a: float, b: float) -> Calibration:
         """``logistic(a · log_odds(p) + b)``."""
         return cls("sigmoid", a=float(a), b=float(b))
+
+    @classmethod
+    def beta(cls, a: float, b: float, c: float) -> Calibration:
+        """``logistic(a · log(p) − b · log(1 − p) + c)``."""
+        return cls("beta", a=float(a), b=float(b), c=float(c))
 
     @classmethod
     def isotonic(cls, x: Array, y: Array) -> Calibration:
@@ -75,6 +90,9 @@ class Calibration:
             return p
         if self.kind == "sigmoid":
             return logistic(self.a * log_odds(p) + self.b)
+        if self.kind == "beta":
+            kept = np.minimum(np.maximum(p, NEAREST), 1.0 - NEAREST)
+            return logistic(self.a * np.log(kept) - self.b * np.log(1.0 - kept) + self.c)
         x, y = np.array(self.x), np.array(self.y)
         if len(x) == 1:
             return np.full(np.shape(p), y[0])
@@ -90,6 +108,8 @@ class Calibration:
         if self.kind == "sigmoid":
             a, b = self.a, self.b
             return lambda p: logistic_one(a * log_odds_one(p) + b)
+        if self.kind == "beta":
+            return _beta_row(self.a, self.b, self.c)
         x, y = self.x, self.y
         if len(x) == 1:
             only = y[0]
@@ -106,7 +126,15 @@ class Calibration:
 
     def to_data(self) -> dict[str, Any]:
         """Plain data."""
-        return {"kind": self.kind, "a": self.a, "b": self.b, "x": list(self.x), "y": list(self.y)}
+        return {"kind": self.kind, "a": self.a, "b": self.b, "x": list(self.x), "y": list(self.y), "c": self.c}
+
+
+def _beta_row(a: float, b: float, c: float) -> Callable[[float], float]:
+    def beta(p: float) -> float:
+        kept = min(max(p, NEAREST), 1.0 - NEAREST)
+        return logistic_one(a * float(np.log(kept)) - b * float(np.log(1.0 - kept)) + c)
+
+    return beta
 
 
 def _same(p: float) -> float:

@@ -94,16 +94,20 @@ def judged(
     for i, fold in enumerate(folds):
         number[fold.valid] = i
     seen = np.flatnonzero(~np.isnan(raw))
+    # Folds that expand in time: the first model has not learned from the rows of the last fold.
+    in_time = not np.isin(folds[-1].valid, folds[0].train).any()
     metrics, money, loss = [], np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for fold in folds:
         others = np.setdiff1d(seen, fold.valid, assume_unique=True)
-        calibration, threshold = decide(raw[others], rows.labels[others], payoff.take(others), seed, number[others])
+        calibration, threshold = decide(
+            raw[others], rows.labels[others], payoff.take(others), seed, number[others], in_time
+        )
         p, y, sums = calibration.apply(raw[fold.valid]), rows.labels[fold.valid], payoff.take(fold.valid)
         act = capacity.act(sums.gain(p), threshold.min_gain, fold.valid)
         money[fold.valid] = realised(sums, act, y)
         loss[fold.valid] = row_log_loss(y, p)
         metrics.append(measure(y, p, act, money[fold.valid]))
-    calibration, threshold = decide(raw[seen], rows.labels[seen], payoff.take(seen), seed, number[seen])
+    calibration, threshold = decide(raw[seen], rows.labels[seen], payoff.take(seen), seed, number[seen], in_time)
     probability = calibration.apply(raw[seen])
     return CrossValidation(
         metrics=tuple(metrics),
@@ -119,8 +123,8 @@ def judged(
 
 
 def decide(
-    raw: np.ndarray, y: np.ndarray, payoff: PayoffValues, seed: int, groups: np.ndarray
+    raw: np.ndarray, y: np.ndarray, payoff: PayoffValues, seed: int, groups: np.ndarray, in_time: bool = False
 ) -> tuple[Calibration, Threshold]:
     """Calibration of out-of-fold scores, *groups* saying from which fold, then the threshold on what comes of it."""
-    calibration = choose_calibration(raw, y, groups=groups)
+    calibration = choose_calibration(raw, y, groups=groups, in_time=in_time)
     return calibration, choose_threshold(calibration.apply(raw), payoff, y, seed=seed)
