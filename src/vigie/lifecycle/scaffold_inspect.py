@@ -119,7 +119,7 @@ def _table(
     reasons: dict[str, str],
 ) -> TableAnswers:
     chosen = decision or _decision(target, path, look.frame.columns, reasons)
-    positive = _positive(look, target, reasons)
+    positive = positive_value(look, target, reasons)
     known_at = _known_at(look, target, reasons)
     left_out = _left_out(look, {key, target, *([known_at] if known_at else [])})
     taken = {key, target, known_at, *left_out}
@@ -247,7 +247,7 @@ def _decision(target: str, path: Path, columns: Sequence[str], reasons: dict[str
     return "Campaign"
 
 
-def _positive(look: Look, target: str, reasons: dict[str, str]) -> str | float | bool:
+def positive_value(look: Look, target: str, reasons: dict[str, str]) -> str | float | bool:
     series = look.frame[target].drop_nulls()
     counts = series.value_counts(sort=True)
     values = counts[target].to_list()
