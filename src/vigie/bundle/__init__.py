@@ -13,6 +13,7 @@ from vigie.bundle.golden import with_golden
 from vigie.bundle.linear_model import LinearModel
 from vigie.bundle.model import Model
 from vigie.bundle.parts import StoredPart, with_parts
+from vigie.bundle.neural_model import NeuralModel
 from vigie.bundle.payoff_values import payoff_values
 from vigie.bundle.profile import profile_of
 from vigie.bundle.rule_model import RuleModel, rule_matrix
@@ -42,6 +43,7 @@ __all__ = [
     "Input",
     "LinearModel",
     "Model",
+    "NeuralModel",
     "NumberColumn",
     "Part",
     "RuleModel",

@@ -1,4 +1,4 @@
-"""Writes scikit-learn's forests in LightGBM's text format."""
+"""Writes forests and boosted trees of other libraries in LightGBM's text format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class TreeArrays:
         feature: Column that is asked, ``tree_.feature``; of a leaf it is not read.
         threshold: Left is where ``float32(value) ≤ threshold``, ``tree_.threshold``.
         nan_left: Whether a missing value goes left, ``tree_.missing_go_to_left``.
-        value: Share of positives at each node, 0 … 1: ``tree_.value[:, 0, 1]`` of a classifier.
+        value: Share of positives at each node, 0 … 1: ``tree_.value[:, 0, 1]`` of a classifier. Of a boosted tree: what
+            it adds to the log-odds.
         samples: Training rows at each node, ``tree_.n_node_samples``.
     """
 
@@ -48,6 +49,23 @@ def forest_to_text(trees: Iterable[TreeArrays], width: int) -> str:
     Raises:
         BundleError: There is no tree.
     """
+    return _text(trees, width, "average_output")
+
+
+def boosted_to_text(trees: Iterable[TreeArrays], width: int) -> str:
+    """Trees whose leaf values add up to the log-odds, as LightGBM reads them; it sums in double precision, in order.
+
+    Args:
+        trees: At least one; a constant is a tree of one leaf.
+        width: Number of columns that the trees read.
+
+    Raises:
+        BundleError: There is no tree.
+    """
+    return _text(trees, width, "objective=binary sigmoid:1")
+
+
+def _text(trees: Iterable[TreeArrays], width: int, output: str) -> str:
     blocks = [f"Tree={number}\n{_tree(tree)}\n\n" for number, tree in enumerate(trees)]
     if not blocks:
         raise BundleError("a forest without trees", where="model")
@@ -58,7 +76,7 @@ def forest_to_text(trees: Iterable[TreeArrays], width: int) -> str:
         "num_tree_per_iteration=1",
         "label_index=0",
         f"max_feature_idx={width - 1}",
-        "average_output",
+        output,
         "feature_names=" + " ".join(f"c{column}" for column in range(width)),
         "feature_infos=" + " ".join(["none"] * width),
         "tree_sizes=" + " ".join(str(len(block)) for block in blocks),

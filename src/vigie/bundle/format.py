@@ -26,6 +26,7 @@ from vigie.bundle.encoder import Encoder
 from vigie.bundle.golden import replay
 from vigie.bundle.linear_model import LinearModel
 from vigie.bundle.model import Model
+from vigie.bundle.neural_model import NeuralModel
 from vigie.bundle.parts import PACKED, parts_from_files, parts_to_files
 from vigie.bundle.rule_model import RuleModel
 from vigie.bundle.signature import Input
@@ -43,7 +44,7 @@ TEXTS = "texts.json"
 """What was learned of texts; only in the bundles of scores that embed some."""
 
 MODELS: dict[str, type[Model]] = {
-    kind.kind: kind for kind in (ConstantModel, LinearModel, TreesModel, AdditiveModel, RuleModel)
+    kind.kind: kind for kind in (ConstantModel, LinearModel, TreesModel, AdditiveModel, RuleModel, NeuralModel)
 }
 """Every model that a bundle can hold, by its word."""
 

@@ -32,7 +32,7 @@ SPACE: Space = {
 class LightGBM:
     """Small trees, each correcting the ones before, slowly (Ke et al. 2017)."""
 
-    name, title, complexity, learns, slow = "lightgbm", "LightGBM", 5, True, False
+    name, title, complexity, learns, slow = "lightgbm", "LightGBM", 6, True, False
     space = SPACE
     extra = "train"
     cost = 6
