@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from vigie.definition.kind import Kind
+from vigie.features.values import Columns
 from vigie.findings import Finding
 from vigie.training.checks.leakage import leakage
 from vigie.training.explore.association import Associations, alike, associate
@@ -92,11 +93,20 @@ def explore(view: View, *, seed: int = 0, progress: Progress | None = None) -> E
     identifiers = {column.name for column in columns if column.identifier}
     repeats = repeats_of(view, but=identifiers)
     tell("leakage", 0.9)
-    both = 0 < int(view.labels.sum()) < len(view)
-    read = {definition.name: usable[definition.name] for definition in view.definitions if definition.name in usable}
-    findings = leakage(read, [d for d in view.definitions if d.name in read], view.labels, seed=seed) if both else []
+    findings = _leakage(view, usable, seed)
     tell("done", 1.0)
     return Exploration(view, tuple(columns), associations, gaps, repeats, periods, tuple(findings))
+
+
+def _leakage(view: View, usable: Columns, seed: int) -> list[Finding]:
+    """Signs of leakage, under the names that columns have here."""
+    if not 0 < int(view.labels.sum()) < len(view):
+        return []
+    read = {name: definition for name, definition in view.definitions.items() if name in usable}
+    called = {definition.name: name for name, definition in read.items()}
+    columns = {definition.name: usable[name] for name, definition in read.items()}
+    found = leakage(columns, list(read.values()), view.labels, seed=seed)
+    return [replace(f, where=", ".join(called.get(part, part) for part in f.where.split(", "))) for f in found]
 
 
 def _silent(stage: str, share: float) -> None:  # noqa: ARG001 - a Progress that tells nobody

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class View:
         moments: µs since 1970 UTC, shape (n,); ``None`` where all rows are of one time.
         customers: Keys, object array of shape (n,); ``None`` where every row is a customer of its own.
         descriptions: What a column means, by name; may lack some.
-        definitions: Of the columns that are features of a score or columns of a table: what leakage checks read.
+        definitions: Where columns come from, by name, as far as is known: what leakage checks read.
         outcome: What a true outcome is called, as far as it has a name: ``"churns"``.
         total: Rows with a known outcome that there are.
         how: Sentences on which of them are looked at and why.
@@ -45,7 +45,7 @@ class View:
     moments: Array | None = None
     customers: Array | None = None
     descriptions: Mapping[str, str] = field(default_factory=dict)
-    definitions: Sequence[Feature] = ()
+    definitions: Mapping[str, Feature] = field(default_factory=dict)
     outcome: str = ""
     total: int = 0
     how: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ def view_of(training_set: TrainingSet, options: TrainOptions | None = None, *, a
         moments=moments if timed else None,
         customers=training_set.customers,
         descriptions={feature.name: feature.description for feature in score.bound_features},
-        definitions=score.bound_features,
+        definitions={feature.name: feature for feature in score.bound_features},
         outcome=score.decision.positive,
         total=total,
         how=how,
