@@ -33,13 +33,21 @@ class Spread:
     chosen: bool = False
 
 
-def importance_bars(features: Sequence[Spread], *, width: int) -> alt.LayerChart:
-    """How much worse customers are ranked when a feature is shuffled; the line is one standard deviation each way."""
+def importance_bars(features: Sequence[Spread], *, width: int, title: str = "") -> alt.LayerChart:
+    """How much worse customers are ranked when a feature is shuffled; the line is one standard deviation each way.
+
+    Args:
+        features: The most important first.
+        width: Pixels.
+        title: Of the axis, where it is another measure.
+    """
     data = rows({"label": f.label, "value": f.value, "low": f.low, "high": f.high} for f in features)
     y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelLimit=260 if width > WIDTH else 170))
     x = alt.X(
         "value:Q",
-        axis=alt.Axis(title=say("Drop in AUC when the feature is shuffled"), format=".3~f", tickCount=5, grid=True),
+        axis=alt.Axis(
+            title=title or say("Drop in AUC when the feature is shuffled"), format=".3~f", tickCount=5, grid=True
+        ),
     )
     bars = alt.Chart(data).mark_bar(size=13, color=BLUE).encode(x=x, y=y)
     lines = alt.Chart(data).mark_rule(color=INK, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y)

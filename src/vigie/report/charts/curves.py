@@ -112,13 +112,16 @@ def calibration_curve(points: Sequence[Reliability]) -> alt.LayerChart:
         .encode(x="x:Q", y="y:Q")
     )
     x = alt.X("p:Q", scale=scale, axis=share_axis(say("Predicted probability")))
-    bars = alt.Chart(data).mark_rule(color=BLUE, strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    band = alt.Chart(data).mark_area(color=BLUE, opacity=0.16).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    bars = (
+        alt.Chart(data).mark_rule(color=BLUE, strokeWidth=1.2, opacity=0.7).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    )
     dots = (
         alt.Chart(data)
         .mark_point(filled=True, size=55, color=BLUE, opacity=1)
         .encode(x=x, y=alt.Y("o:Q", scale=scale, axis=share_axis(say("Share that came true"))))
     )
-    return layered(diagonal, bars, dots, width=WIDTH, height=HEIGHT)
+    return layered(diagonal, band, bars, dots, width=WIDTH, height=HEIGHT)
 
 
 def _square(

@@ -6,20 +6,23 @@ import numpy as np
 
 from vigie.economics.strategies import VIGIE
 from vigie.report import svg
-from vigie.report.blocks import Head, details, figure, table
+from vigie.report.blocks import Head, capital, details, figure, table
 from vigie.report.charts.money import earnings_curve
 from vigie.report.html import Content, Html, join, tag
+from vigie.report.language import say
 from vigie.report.numerals import NOTHING, count, money, percent
 from vigie.report.page import Section
+from vigie.report.rich import rich
 from vigie.report.theme import WIDE, WIDTH
 from vigie.training.report.interval import difference_interval
 from vigie.training.report.subject import Subject
+from vigie.training.report.worth import worth
 
 
 def section(subject: Subject) -> Section:
     """Profit curve, strategies, and what other capacities would bring."""
-    body = join(_curve(subject), _strategies(subject), _shares(subject), _capacity(subject))
-    return Section("earnings", "What it earns", body)
+    body = join(_curve(subject), _strategies(subject), worth(subject), _shares(subject), _capacity(subject))
+    return Section("earnings", say("What it earns"), body)
 
 
 def _curve(subject: Subject) -> Content:
@@ -31,24 +34,41 @@ def _curve(subject: Subject) -> Content:
     wide, narrow = (
         svg.inline(
             earnings_curve(points, strategies, currency, act=words.act, unit=subject.unit, width=width),
-            f"Money per {subject.unit} over the share {words.done}: highest {money(curve.best_value, currency)} at "
-            f"{percent(curve.best_share)}; the decision {words.done} {percent(subject.vigie.acted)} and brings "
-            f"{money(subject.vigie.value, currency)}.",
+            say(
+                "Money per {unit} over the share {words.dones}: highest {best} at {share}; the decision covers {acted} and "
+                "brings {value}.",
+                unit=subject.unit,
+                words=words,
+                best=money(curve.best_value, currency),
+                share=percent(curve.best_share),
+                acted=percent(subject.vigie.acted),
+                value=money(subject.vigie.value, currency),
+            ),
         )
         for width in (WIDE, WIDTH)
     )
     missed = curve.best_value - subject.vigie.value
     hindsight = (
-        f" In hindsight the best cut would have been {percent(curve.best_share, 0)} for {money(curve.best_value, currency)}: "
-        f"{money(missed, currency)} more."
+        say(
+            "In hindsight the best cut would have been {share} for {best}: {missed} more.",
+            share=percent(curve.best_share, 0),
+            best=money(curve.best_value, currency),
+            missed=money(missed, currency),
+        )
         if missed > 0.005
-        else " No other cut would have brought noticeably more."
+        else say("No other cut would have brought noticeably more.")
     )
     caption = join(
-        tag("b", f"The green point is Vigie’s decision: {percent(subject.vigie.acted)} {words.done}. "),
-        f"From left to right one more {words.one} is {words.done}, the most promising first; the height is what that brings per "
-        f"{subject.unit}, {words.done} or not. Where the curve falls, {words.doing} the next one costs more than it brings."
-        f"{hindsight} Diamonds are other ways to decide; off the curve they pick other {words.many}.",
+        rich(
+            "**The green point is Vigie’s decision: {share} {words.dones}.** From left to right one more {words.one} is "
+            "{words.done}, the most promising first; the height is what that brings per {unit}, {words.done} or not. Where the "
+            "curve falls, {words.doing} the next one costs more than it brings.",
+            share=percent(subject.vigie.acted),
+            words=words,
+            unit=subject.unit,
+        ),
+        f" {hindsight} ",
+        say("Diamonds are other ways to decide; off the curve they pick other {words.many}.", words=words),
     )
     return figure(wide, caption, narrow=narrow)
 
@@ -56,13 +76,13 @@ def _curve(subject: Subject) -> Content:
 def _strategies(subject: Subject) -> Html:
     result, words, currency = subject.result, subject.words, subject.currency
     heads = [
-        Head("Strategy", number=False),
-        Head(f"Per {subject.unit}"),
-        Head("In all"),
-        Head("Vigie brings more", meaning=f"Per {subject.unit}; 95% interval"),
-        Head(words.done.capitalize()),
-        Head("Precision", meaning="Share of positives among those acted on"),
-        Head("Recall", meaning="Share of the positives acted on"),
+        Head(say("Strategy"), number=False),
+        Head(say("Per {unit}", unit=subject.unit)),
+        Head(say("In all")),
+        Head(say("Vigie brings more"), meaning=say("Per {unit}; 95% interval", unit=subject.unit)),
+        Head(capital(words.dones)),
+        Head(say("Precision"), meaning=say("Share of positives among those acted on")),
+        Head(say("Recall"), meaning=say("Share of the positives acted on")),
         Head("F1"),
     ]
     ordered = sorted(result.strategies.items(), key=lambda item: item[0] == VIGIE)
@@ -71,7 +91,7 @@ def _strategies(subject: Subject) -> Html:
         lines.append(
             [
                 words.strategy(name),
-                money(m.value, currency),
+                _value(subject, name),
                 money(m.value_total, currency),
                 NOTHING if name == VIGIE else _lead(subject, name),
                 percent(m.acted),
@@ -80,16 +100,32 @@ def _strategies(subject: Subject) -> Html:
                 percent(m.f1, 0) if m.acted else NOTHING,
             ]
         )
-    caption = (
-        f"{currency} on the {count(subject.vigie.n)} test rows, by outcomes that really happened and the cost matrix. "
-        "In brackets: 95% intervals."
+    caption = say(
+        "{currency} on the {rows} test rows, by outcomes that really happened and the cost matrix. In brackets: 95% "
+        "intervals.",
+        currency=currency,
+        rows=count(subject.vigie.n),
     )
-    return join(tag("h3", "Every strategy"), table(heads, lines, caption=caption, chosen=frozenset({len(lines) - 1})))
+    drawn = table(heads, lines, caption=caption, chosen=frozenset({len(lines) - 1}))
+    return join(tag("h3", say("Every strategy")), drawn)
+
+
+def _value(subject: Subject, name: str) -> str:
+    """What a strategy brought, with its interval where there is one."""
+    value = money(subject.result.strategies[name].value, subject.currency)
+    known = subject.evidence.value.strategies.get(name) if subject.evidence.value is not None else None
+    if known is None or known.low == known.high:
+        return value
+    low, high = (money(end, subject.currency) for end in (known.low, known.high))
+    return f"{value} ({low} … {high})"
 
 
 def _lead(subject: Subject, name: str) -> str:
     result, currency, acts = subject.result, subject.currency, subject.acts
     lead = money(subject.vigie.value - result.strategies[name].value, currency, sign=True)
+    if name == subject.rival and subject.lead is not None:
+        low, high = (money(end, currency, sign=True) for end in (subject.lead.low, subject.lead.high))
+        return f"{lead} ({low} … {high})"
     if VIGIE not in acts or name not in acts:
         return lead
     customers = result.training_set.customers[result.test_index]
@@ -109,12 +145,12 @@ def _shares(subject: Subject) -> Content:
     hits = np.cumsum(result.test_labels[order])
     n, positives = len(order), max(int(hits[-1]), 1)
     heads = [
-        Head(f"Best share {words.done}", number=False),
-        Head("Number"),
-        Head("Right"),
-        Head("Positives found"),
-        Head(f"Per {subject.unit}"),
-        Head("In all"),
+        Head(say("Best share {words.dones}", words=words), number=False),
+        Head(say("Number")),
+        Head(say("Right")),
+        Head(say("Positives found")),
+        Head(say("Per {unit}", unit=subject.unit)),
+        Head(say("In all")),
     ]
     lines: list[list[Content]] = []
     for share in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0):
@@ -132,8 +168,10 @@ def _shares(subject: Subject) -> Content:
                 money(value * n, currency),
             ]
         )
-    caption = f"If only so many {words.many} can be {words.done}: the most promising first, on the test rows."
-    return details("If you can only reach some of them", table(heads, lines, caption=caption))
+    caption = say(
+        "If only so many {words.many} can be {words.dones}: the most promising first, on the test rows.", words=words
+    )
+    return details(say("If you can only reach some of them"), table(heads, lines, caption=caption))
 
 
 def _capacity(subject: Subject) -> Content:
@@ -141,7 +179,7 @@ def _capacity(subject: Subject) -> Content:
     if capacity is None:
         return ""
     act = subject.acts.get(VIGIE)
-    said = f"Capacity is {count(capacity)} {words.many} at one moment. "
+    said = say("Capacity is {capacity} {words.many} at one moment.", capacity=count(capacity), words=words)
     if act is None:
         return tag("p", said)
     moments = subject.result.test_moments
@@ -149,10 +187,16 @@ def _capacity(subject: Subject) -> Content:
     used = np.bincount(place, weights=act, minlength=len(distinct))
     wanted = np.bincount(place, weights=subject.gain >= subject.result.best.min_gain, minlength=len(distinct))
     full = int(np.sum(wanted > capacity))
-    worth = (
-        f"At {count(full)} of the {count(len(distinct))} moments of the test more {words.many} were worth {words.doing} than that: "
-        "a greater capacity would earn more."
+    judged = (
+        say(
+            "At {full} of the {moments} moments of the test more {words.many} were worth {words.doing} than that: a greater "
+            "capacity would earn more.",
+            full=count(full),
+            moments=count(len(distinct)),
+            words=words,
+        )
         if full
-        else "It was never reached in the test: more capacity would earn nothing."
+        else say("It was never reached in the test: more capacity would earn nothing.")
     )
-    return tag("p", said, f"The decision uses up to {count(float(used.max()))} of it. ", worth)
+    most = say("The decision uses up to {number} of it.", number=count(float(used.max())))
+    return tag("p", f"{said} {most} {judged}")

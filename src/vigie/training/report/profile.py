@@ -10,6 +10,7 @@ import numpy as np
 from vigie.definition.kind import Kind
 from vigie.features.values import Values
 from vigie.report.condense import Bin, histogram
+from vigie.report.language import say
 from vigie.report.numerals import date, percent, plural, short
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -64,7 +65,7 @@ def profile(name: str, description: str, values: Values, labels: Array, *, drawn
     nulls = nulls | _infinite(values)
     known = values.take(~nulls)
     if not len(known):
-        return Profile(name, description, values.kind, *shares, "no values at all", (), ())
+        return Profile(name, description, values.kind, *shares, say("no values at all"), (), ())
     bins: tuple[Bin, ...] = ()
     groups: tuple[tuple[str, float, float, float], ...] = ()
     if values.kind in (Kind.NUMBER, Kind.TIME):
@@ -101,37 +102,55 @@ def _share(mask: Array) -> float:
 def _numbers(numbers: Array) -> str:
     low, first, middle, third, high = (float(q) for q in np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
     if low == high:
-        return f"always {short(low)}"
-    reading = f"median {short(middle)}, half between {short(first)} and {short(third)}, all between {short(low)} and {short(high)}"
+        return say("always {value}", value=short(low))
+    reading = say(
+        "median {middle}, half between {first} and {third}, all between {low} and {high}",
+        middle=short(middle),
+        first=short(first),
+        third=short(third),
+        low=short(low),
+        high=short(high),
+    )
     reach = FAR * (third - first)
     far = float(np.mean((numbers < first - reach) | (numbers > third + reach)))
-    return f"{reading}; {percent(far)} extreme" if reach and far else reading
+    return say("{reading}; {share} extreme", reading=reading, share=percent(far)) if reach and far else reading
 
 
 def _moments(moments: Array) -> str:
-    return f"from {date(int(moments.min()))} to {date(int(moments.max()))}"
+    return say("from {start} to {end}", start=date(int(moments.min())), end=date(int(moments.max())))
 
 
 def _categories(known: Values) -> tuple[list[str], Array]:
     if known.kind is Kind.BOOLEAN:
-        return ["false", "true"], known.data.astype(np.int64)
+        return [say("false"), say("true")], known.data.astype(np.int64)
     return list(known.categories), known.data.astype(np.int64)
 
 
 def _labels(texts: list[str], counts: Array, *, boolean: bool) -> str:
     total = int(counts.sum())
     if boolean:
-        return f"true for {percent(float(counts[1]) / total)}"
+        return say("true for {share}", share=percent(float(counts[1]) / total))
     used = int(np.count_nonzero(counts))
     most = int(np.argmax(counts))
     if used == 1:
-        return f"always “{texts[most]}”"
-    reading = f"{plural(used, 'value')}, most often “{texts[most]}” ({percent(float(counts[most]) / total)})"
+        return say("always “{value}”", value=texts[most])
+    reading = say(
+        "{values}, most often “{value}” ({share})",
+        values=plural(used, "value"),
+        value=texts[most],
+        share=percent(float(counts[most]) / total),
+    )
     rare = (counts > 0) & (counts < RARE * total)
     if not rare.any():
         return reading
     share = percent(float(counts[rare].sum()) / total)
-    return f"{reading}; {plural(int(rare.sum()), 'value')} under {RARE:.0%} grouped as other ({share})"
+    return say(
+        "{reading}; {values} under {limit} grouped as other ({share})",
+        reading=reading,
+        values=plural(int(rare.sum()), "value"),
+        limit=percent(RARE, 0),
+        share=share,
+    )
 
 
 def _groups(
@@ -145,5 +164,5 @@ def _groups(
     rest = order[len(shown) :]
     if rest:
         held = float(counts[rest].sum())
-        found.append((f"{len(rest)} others", held / total, float(hits[rest].sum()) / held, average))
+        found.append((say("{number} others", number=len(rest)), held / total, float(hits[rest].sum()) / held, average))
     return found

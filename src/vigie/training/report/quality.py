@@ -9,7 +9,7 @@ import numpy as np
 
 from vigie.economics.strategies import VIGIE
 from vigie.report import svg
-from vigie.report.blocks import Head, figure, figures, key, table
+from vigie.report.blocks import Head, capital, figure, figures, key, table
 from vigie.report.charts.bars import tenths_bars
 from vigie.report.charts.curves import (
     Curve,
@@ -22,9 +22,12 @@ from vigie.report.charts.curves import (
 from vigie.report.charts.distributions import score_histogram
 from vigie.report.condense import at_share, gains, histogram, precision_recall, roc, wilson
 from vigie.report.html import Content, Html, join, tag
+from vigie.report.language import say
 from vigie.report.numerals import count, decimal, percent
 from vigie.report.page import Section
+from vigie.report.rich import rich
 from vigie.training.metrics import calibration_bins
+from vigie.training.report.calibration import calibration
 from vigie.training.report.subject import Subject
 
 SHORT = 40
@@ -35,17 +38,26 @@ def section(subject: Subject) -> Section:
     """Curves of the winner on the test rows."""
     labels, metrics = subject.result.test_labels, subject.result.best.test
     positives = int(np.sum(labels))
+    title = say("How good the scores are")
     summary = tag(
         "p",
-        f"All of this is measured on the {count(len(labels))} test rows, {count(positives)} of them positive "
-        f"({subject.words.positive}). AUC {decimal(metrics.auc)}, average precision {decimal(metrics.average_precision)}, "
-        f"Brier score {decimal(metrics.brier)}, calibration error {decimal(metrics.ece)}.",
+        say(
+            "All of this is measured on the {rows} test rows, {positives} of them positive ({words.positive}). AUC {auc}, "
+            "average precision {precision}, Brier score {brier}, calibration error {error}.",
+            rows=count(len(labels)),
+            positives=count(positives),
+            words=subject.words,
+            auc=decimal(metrics.auc),
+            precision=decimal(metrics.average_precision),
+            brier=decimal(metrics.brier),
+            error=decimal(metrics.ece),
+        ),
     )
     if not positives or positives == len(labels):
-        note = "Only one outcome occurs among the test rows: how well they are ranked cannot be told."
-        return Section("quality", "How good the scores are", join(summary, tag("p", note)))
+        note = say("Only one outcome occurs among the test rows: how well they are ranked cannot be told.")
+        return Section("quality", title, join(summary, tag("p", note)))
     drawn = figures(*_ranking(subject), *_truth(subject), *_lift(subject))
-    return Section("quality", "How good the scores are", join(summary, drawn, _confusion(subject)))
+    return Section("quality", title, join(summary, drawn, calibration(subject), _confusion(subject)))
 
 
 def _others(subject: Subject, kind: str) -> dict[str, Curve]:
@@ -55,7 +67,7 @@ def _others(subject: Subject, kind: str) -> dict[str, Curve]:
         if candidate.name != subject.result.winner and np.ptp(candidate.probability_test) > 0:
             points = make(subject.result.test_labels, candidate.probability_test)
             step = max(1, len(points) // SHORT)
-            found[candidate.title] = [*points[:-1:step], points[-1]]
+            found[say(candidate.title)] = [*points[:-1:step], points[-1]]
     return found
 
 
@@ -64,29 +76,48 @@ def _ranking(subject: Subject) -> list[Html]:
     labels, p = result.test_labels, result.best.probability_test
     rate = float(labels.mean())
     alarms = vigie.acted * (1 - vigie.precision) / (1 - rate)
-    grey = " Grey: the other candidates." if len(result.candidates) > 1 else ""
+    grey = f" {say('Grey: the other candidates.')}" if len(result.candidates) > 1 else ""
     metrics = result.best.test
     first = figure(
         svg.inline(
             roc_curve(roc(labels, p), _others(subject, "roc"), _point(alarms, vigie.recall)),
-            f"ROC curve, area {decimal(metrics.auc)}. The decision finds {percent(vigie.recall)} of the positives at {percent(alarms)} false alarms.",
+            say(
+                "ROC curve, area {auc}. The decision finds {recall} of the positives at {alarms} false alarms.",
+                auc=decimal(metrics.auc),
+                recall=percent(vigie.recall),
+                alarms=percent(alarms),
+            ),
         ),
         join(
-            tag("b", f"ROC: AUC {decimal(metrics.auc)}. "),
-            f"Shown one who {words.positive} and one who does not, the model ranks them rightly {percent(metrics.auc, 0)} of the time. "
-            f"The dashed line is chance.{grey}{_off_the_curve(subject)}",
+            rich(
+                "**ROC: AUC {auc}.** Shown one who {words.positive} and one who does not, the model ranks them rightly "
+                "{share} of the time. The dashed line is chance.",
+                auc=decimal(metrics.auc),
+                words=words,
+                share=percent(metrics.auc, 0),
+            ),
+            f"{grey}{_off_the_curve(subject)}",
         ),
     )
     point = _point(vigie.recall, vigie.precision) if vigie.acted else None
     second = figure(
         svg.inline(
             precision_recall_curve(precision_recall(labels, p), _others(subject, "pr"), point, rate),
-            f"Precision-recall curve, average precision {decimal(metrics.average_precision)}; at random {percent(rate)}.",
+            say(
+                "Precision-recall curve, average precision {precision}; at random {rate}.",
+                precision=decimal(metrics.average_precision),
+                rate=percent(rate),
+            ),
         ),
         join(
-            tag("b", f"Precision and recall: average precision {decimal(metrics.average_precision)}. "),
-            f"Further right more of the positives are found; higher up fewer are {words.done} for nothing. At random "
-            f"precision is {percent(rate)} (dashed).{grey}",
+            rich(
+                "**Precision and recall: average precision {precision}.** Further right more of the positives are found; "
+                "higher up fewer are {words.dones} for nothing. At random precision is {rate} (dashed).",
+                precision=decimal(metrics.average_precision),
+                words=words,
+                rate=percent(rate),
+            ),
+            grey,
         ),
     )
     return [first, second]
@@ -97,7 +128,7 @@ def _off_the_curve(subject: Subject) -> str:
     alike = level is not None and level[1] - level[0] < 5e-4
     if alike and subject.capacity is None:
         return ""
-    return " The decision may lie off the curve: it ranks by money, not by probability."
+    return f" {say('The decision may lie off the curve: it ranks by money, not by probability.')}"
 
 
 def _point(x: float, y: float) -> tuple[float, float] | None:
@@ -107,19 +138,23 @@ def _point(x: float, y: float) -> tuple[float, float] | None:
 def _truth(subject: Subject) -> list[Html]:
     result, words = subject.result, subject.words
     labels, p = result.test_labels, result.best.probability_test
-    points = [
-        Reliability(float(m), float(o), *wilson(float(o) * int(n), int(n)), int(n))
-        for m, o, n in zip(*calibration_bins(labels, p), strict=True)
-    ]
+    points = _points(subject)
     sizes = sorted({point.count for point in points})
-    each = count(sizes[0]) if sizes[0] == sizes[-1] else f"{count(sizes[0])} to {count(sizes[-1])}"
-    said = "; ".join(f"{percent(point.predicted)} predicted, {percent(point.observed)} true" for point in points)
+    low, high = count(sizes[0]), count(sizes[-1])
+    each = low if low == high else say("{low} to {high}", low=low, high=high)
+    said = "; ".join(
+        say("{predicted} predicted, {observed} true", predicted=percent(q.predicted), observed=percent(q.observed))
+        for q in points
+    )
     first = figure(
-        svg.inline(calibration_curve(points), f"Calibration: {said}."),
-        join(
-            tag("b", f"Are the probabilities true? Error {percent(result.best.test.ece)}. "),
-            f"Each point is {each} {words.many} with about the same probability; on the dashed line what was predicted "
-            "is what happened. Above it the model is too careful, below too bold. Lines are 95% intervals.",
+        svg.inline(calibration_curve(points), say("Calibration: {said}.", said=said)),
+        rich(
+            "**Are the probabilities true? Error {error}.** Each point is {each} {words.many} with about the same "
+            "probability; on the dashed line what was predicted is what happened. Above it the model is too careful, below "
+            "too bold. The band is the 95% interval.",
+            error=percent(result.best.test.ece),
+            each=each,
+            words=words,
         ),
     )
     level = subject.threshold
@@ -127,15 +162,31 @@ def _truth(subject: Subject) -> list[Html]:
     second = figure(
         svg.inline(
             score_histogram(histogram(p, labels), threshold=mark),
-            "Distribution of the predicted probability by outcome.",
+            say("Distribution of the predicted probability by outcome."),
         ),
         join(
             key(("vermillion", words.yes), ("blue", words.no)),
-            tag("b", "How the two groups separate. "),
-            "Predicted probability in each group, both adding up to 100%; the less they overlap the better.",
+            rich(
+                "**How the two groups separate.** Predicted probability in each group, both adding up to 100%; the less they "
+                "overlap the better."
+            ),
         ),
     )
     return [first, second]
+
+
+def _points(subject: Subject) -> list[Reliability]:
+    known, result = subject.evidence.reliability, subject.result
+    if known is not None:
+        return [
+            Reliability(float(m), float(o), float(low), float(high), int(n))
+            for m, o, low, high, n in zip(known.mean, known.observed, known.low, known.high, known.size, strict=True)
+        ]
+    bins = calibration_bins(result.test_labels, result.best.probability_test)
+    return [
+        Reliability(float(m), float(o), *wilson(float(o) * int(n), int(n)), int(n))
+        for m, o, n in zip(*bins, strict=True)
+    ]
 
 
 def _lift(subject: Subject) -> list[Html]:
@@ -148,24 +199,31 @@ def _lift(subject: Subject) -> list[Html]:
     first = figure(
         svg.inline(
             gains_curve(curve, _others(subject, "gains"), _point(vigie.acted, vigie.recall)),
-            f"Cumulative gains: the best 10% hold {percent(at[1])} of the positives, the best 30% {percent(at[3])}.",
-        ),
-        join(
-            tag(
-                "b",
-                f"Gains. The best 10% hold {percent(at[1], 0)} of the positives, the best 30% {percent(at[3], 0)}. ",
+            say(
+                "Cumulative gains: the best 10% hold {first} of the positives, the best 30% {third}.",
+                first=percent(at[1]),
+                third=percent(at[3]),
             ),
-            "The dashed line is choosing at random.",
+        ),
+        rich(
+            "**Gains. The best 10% hold {first} of the positives, the best 30% {third}.** The dashed line is choosing at "
+            "random.",
+            first=percent(at[1], 0),
+            third=percent(at[3], 0),
         ),
     )
     second = figure(
         svg.inline(
-            tenths_bars(rates, rate), "Share of positives by tenth: " + ", ".join(percent(r, 0) for r in rates) + "."
+            tenths_bars(rates, rate),
+            say("Share of positives by tenth: {said}.", said=", ".join(percent(r, 0) for r in rates)),
         ),
-        join(
-            tag("b", f"Lift {decimal(result.best.test.lift_at_10, 1)}. "),
-            f"In the best tenth {percent(rates[0], 0)} are positive against {percent(rate)} of all {words.many} (dashed). "
-            "Bars must fall from left to right.",
+        rich(
+            "**Lift {lift}.** In the best tenth {best} are positive against {rate} of all {words.many} (dashed). Bars must "
+            "fall from left to right.",
+            lift=decimal(result.best.test.lift_at_10, 1),
+            best=percent(rates[0], 0),
+            rate=percent(rate),
+            words=words,
         ),
     )
     return [first, second]
@@ -176,13 +234,15 @@ def _confusion(subject: Subject) -> Content:
     if act is None:
         return ""
     words, positive = subject.words, subject.result.test_labels == 1
-    heads = [Head("", number=False), Head(words.done.capitalize()), Head(f"Not {words.done}")]
+    heads = [Head("", number=False), Head(capital(words.dones)), Head(say("Not {words.dones}", words=words))]
     lines: list[list[Content]] = [
-        [name.capitalize(), count(int(np.sum(act & group))), count(int(np.sum(~act & group)))]
+        [capital(name), count(int(np.sum(act & group))), count(int(np.sum(~act & group)))]
         for name, group in ((words.yes, positive), (words.no, ~positive))
     ]
-    caption = (
-        f"The decision on the test rows. Precision {percent(subject.vigie.precision)}, recall {percent(subject.vigie.recall)}, "
-        f"F1 {decimal(subject.vigie.f1, 2)}."
+    caption = say(
+        "The decision on the test rows. Precision {precision}, recall {recall}, F1 {f1}.",
+        precision=percent(subject.vigie.precision),
+        recall=percent(subject.vigie.recall),
+        f1=decimal(subject.vigie.f1, 2),
     )
     return table(heads, lines, caption=caption)

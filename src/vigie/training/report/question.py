@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from vigie.definition.aggregate import spell
 from vigie.definition.moments import At, Every, Once
 from vigie.definition.naming import sentence
 from vigie.definition.window import Window
 from vigie.features import rowwise
-from vigie.report.blocks import Head, bullets, facts, table
+from vigie.report.blocks import Head, bullets, capital, facts, table
 from vigie.report.html import Content, Html, code, join, tag
+from vigie.report.language import say
 from vigie.report.numerals import count, money, percent, plural, time
 from vigie.report.page import Section
+from vigie.training.report.meaning import length, meaning
 from vigie.training.report.subject import Subject
 
 
@@ -22,80 +23,124 @@ def section(subject: Subject) -> Section:
     """The definition in words, and the cost matrix."""
     score, words = subject.score, subject.words
     opening = tag("p", score.description) if score.description else ""
+    everybody = say("Everybody")
+    act = capital(words.act)
     pairs: list[tuple[Content, Content]] = [
-        ("Who is scored", sentence(score.population.words()) if score.population is not None else "Everybody"),
-        ("When", _moments(subject)),
-        ("What is predicted", join(f"{words.positive.capitalize()}: ", score.outcome.words())),
-        ("Known after", spell(score.horizon) if score.horizon is not None else "at once"),
-        ("What is done", f"{words.act.capitalize()} or {words.leave}"),
-        ("Today’s rule", sentence(score.rule.words()) if score.rule is not None else "none declared"),
-        ("Capacity", _capacity(subject)),
-        ("Decision", _decision(subject)),
+        (say("Who is scored"), sentence(meaning(score.population)) if score.population is not None else everybody),
+        (say("When"), moments_words(subject)),
+        (
+            say("What is predicted"),
+            say("{positive}: {outcome}", positive=capital(words.positive), outcome=meaning(score.outcome)),
+        ),
+        (say("Known after"), length(score.horizon) if score.horizon is not None else say("at once")),
+        (say("What is done"), say("{act} or {leave}", act=act, leave=words.leave)),
+        (say("Today’s rule"), sentence(meaning(score.rule)) if score.rule is not None else say("none declared")),
+        (say("Capacity"), _capacity(subject)),
+        (say("Decision"), decision_words(subject)),
     ]
     if score.owner:
-        pairs.append(("Owner", score.owner))
-    body = join(
-        opening, facts(pairs), tag("h3", "What a decision costs and brings"), _matrix(subject), _formulas(subject)
-    )
-    return Section("question", "The question", body)
+        pairs.append((say("Owner"), score.owner))
+    matrix = join(tag("h3", say("What a decision costs and brings")), _matrix(subject), _formulas(subject))
+    return Section("question", say("The question"), join(opening, facts(pairs), matrix))
 
 
-def _moments(subject: Subject) -> str:
+def moments_words(subject: Subject) -> str:
+    """When customers are scored."""
     match subject.score.moments:
-        case Every(period=Window() as length):
-            return f"Every {spell(length)}"
-        case Every(period=period):
-            return f"At the beginning of every {period} (UTC)"
+        case Every(period=Window() as every):
+            return say("Every {length}", length=length(every))
+        case Every(period=str(period)):
+            return _beginning(period)
         case At(source=source):
-            return f"Whenever a row of {source.name} comes to be"
+            return say("Whenever a row of {source} comes to be", source=source.name)
         case Once(moment=moment):
-            return f"Once, {time(moment if moment is not None else subject.result.training_set.as_of)}"
+            moment = moment if moment is not None else subject.result.training_set.as_of
+            return say("Once, {moment}", moment=time(moment))
     raise AssertionError(subject.score.moments)  # pragma: no cover
+
+
+def _beginning(period: str) -> str:
+    words = {
+        "hour": say("At the beginning of every hour (UTC)"),
+        "day": say("At the beginning of every day (UTC)"),
+        "week": say("At the beginning of every week (UTC)"),
+        "month": say("At the beginning of every month (UTC)"),
+        "quarter": say("At the beginning of every quarter (UTC)"),
+        "year": say("At the beginning of every year (UTC)"),
+    }
+    return words[period]
 
 
 def _capacity(subject: Subject) -> str:
     capacity = subject.score.decision.capacity
     if capacity is None:
-        return "No limit"
-    return f"At most {count(capacity)} {subject.words.many} at one moment"
+        return say("No limit")
+    return say("At most {capacity} {many} at one moment", capacity=count(capacity), many=subject.words.many)
 
 
-def _decision(subject: Subject) -> str:
+def decision_words(subject: Subject) -> str:
+    """Who is acted on: from which probability, or from which gain."""
     words, least = subject.words, subject.result.best.min_gain
-    act, amount = words.act.capitalize(), money(least, subject.currency)
+    act, amount = capital(words.act), money(least, subject.currency)
     if subject.threshold is None:
-        return f"{act} where that is expected to bring at least {amount} more than not to."
+        return say("{act} where that is expected to bring at least {amount} more than not to.", act=act, amount=amount)
     low, high = subject.threshold
     if high - low >= 5e-4:
-        between = f"between {percent(low)} and {percent(high)}, as amounts differ by {words.one}"
-        return (
-            f"{act} where that is expected to bring at least {amount} more than not to: from a probability {between}."
+        return say(
+            "{act} where that is expected to bring at least {amount} more than not to: from a probability between {low} "
+            "and {high}, as amounts differ by {one}.",
+            act=act,
+            amount=amount,
+            low=percent(low),
+            high=percent(high),
+            one=words.one,
         )
     even = float(np.mean(subject.result.test_payoff.break_even()))
     if abs(even - low) < 5e-4:
-        return f"{act} from a probability of {percent(low)}, where {words.doing} breaks even."
-    return (
-        f"{act} from a probability of {percent(low)}. By the cost matrix {words.doing} breaks even at {percent(even)}; "
-        "the other line earned more in cross-validation."
+        return say(
+            "{act} from a probability of {low}, where {words.doing} breaks even.",
+            act=act,
+            low=percent(low),
+            words=words,
+        )
+    return say(
+        "{act} from a probability of {low}. By the cost matrix {words.doing} breaks even at {even}; the other line earned "
+        "more in cross-validation.",
+        act=act,
+        low=percent(low),
+        words=words,
+        even=percent(even),
     )
 
 
 def _matrix(subject: Subject) -> Html:
     words, pay, currency = subject.words, subject.result.test_payoff, subject.currency
-    heads = [Head("", number=False), Head(f"{words.act.capitalize()}"), Head(f"{words.leave.capitalize()}")]
+    heads = [Head("", number=False), Head(capital(words.act)), Head(capital(words.leave))]
     lines: list[list[Content]] = [
-        [words.yes.capitalize(), _cell(pay.act_positive, currency), _cell(pay.pass_positive, currency)],
-        [words.no.capitalize(), _cell(pay.act_negative, currency), _cell(pay.pass_negative, currency)],
+        [capital(words.yes), _cell(pay.act_positive, currency), _cell(pay.pass_positive, currency)],
+        [capital(words.no), _cell(pay.act_negative, currency), _cell(pay.pass_negative, currency)],
     ]
     sums = [np.broadcast_to(amounts, len(subject.gain)) for amounts in pay.sums()]
     by_customer = any(len(np.unique(amounts[~np.isnan(amounts)])) > 1 for amounts in sums)
-    note = f" Amounts differ by {words.one}: mean, and lowest to highest in the test." if by_customer else ""
+    notes = [
+        say(
+            "{currency} for one {one} and one decision; gains positive, costs negative.",
+            currency=currency,
+            one=words.one,
+        )
+    ]
+    if by_customer:
+        notes.append(say("Amounts differ by {one}: mean, and lowest to highest in the test.", one=words.one))
     unknown = int(np.isnan(np.sum(sums, axis=0)).sum())
     if unknown:
-        note += f" For {plural(unknown, words.one)} an amount is missing: counted as 0, and never {words.done}."
-    return table(
-        heads, lines, caption=f"{currency} for one {words.one} and one decision; gains positive, costs negative.{note}"
-    )
+        notes.append(
+            say(
+                "For {customers} an amount is missing: counted as 0, and never {words.done}.",
+                customers=plural(unknown, words.one, words.many),
+                words=words,
+            )
+        )
+    return table(heads, lines, caption=" ".join(notes))
 
 
 def _cell(amounts: np.ndarray[Any, Any], currency: str) -> str:
@@ -113,12 +158,12 @@ def _cell(amounts: np.ndarray[Any, Any], currency: str) -> str:
 def _formulas(subject: Subject) -> Content:
     """How amounts that differ by customer come about."""
     payoff, words = subject.score.decision.payoff(), subject.words
-    names = (f"{words.act}, yes", f"{words.act}, no", f"{words.leave}, yes", f"{words.leave}, no")
+    names = [f"{verb}, {answer}" for verb in (words.act, words.leave) for answer in (say("yes"), say("no"))]
     said: list[Content] = [
-        join(name, ": ", code(expression.words()))
+        join(f"{name}: ", code(meaning(expression)))
         for name, expression in zip(names, payoff.expressions(), strict=True)
         if rowwise.leaves([expression])
     ]
     if not said:
         return ""
-    return join(tag("p", "Amounts that differ are computed as", class_="small quiet"), bullets(said))
+    return join(tag("p", say("Amounts that differ are computed as"), class_="small quiet"), bullets(said))

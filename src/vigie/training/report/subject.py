@@ -14,8 +14,11 @@ from vigie.economics import PayoffValues, ProfitCurve, profit_curve, strategy_ac
 from vigie.economics.strategies import NOBODY, RULE, VIGIE
 from vigie.features import rowwise
 from vigie.report.charts.money import Strategy
+from vigie.report.language import say
 from vigie.report.numerals import count, plural
 from vigie.training.capacity import Capacity
+from vigie.training.evidence import Estimate, Evidence
+from vigie.training.report.interval import difference_interval
 from vigie.training.report.words import Words
 from vigie.training.result import Metrics, TrainingResult
 
@@ -66,8 +69,8 @@ class Subject:
             return one
         match self.score.moments:
             case Every(period=str(period)):
-                return f"{one} and {period}"
-        return f"{one} and moment"
+                return say("{one} and {period}", one=one, period=_period(period))
+        return say("{one} and moment", one=one)
 
     @cached_property
     def tested(self) -> str:
@@ -75,17 +78,50 @@ class Subject:
         customers = len(set(self.result.training_set.customers[self.result.test_index].tolist()))
         rows = len(self.result.test_index)
         if customers == rows:
-            return plural(rows, self.words.one)
+            return plural(rows, self.words.one, self.words.many)
         moments = len(np.unique(self.result.test_moments))
-        return f"{count(rows)} decisions ({plural(customers, self.words.one)} at {plural(moments, 'moment')})"
+        return say(
+            "{rows} decisions ({customers} at {moments})",
+            rows=count(rows),
+            customers=plural(customers, self.words.one, self.words.many),
+            moments=plural(moments, "moment"),
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was found out beside the metrics."""
+        return self.result.evidence
 
     @cached_property
     def rival(self) -> str:
-        """The strategy that brings most without Vigie's decision; of equals the simplest."""
+        """The strategy that the decision is measured against.
+
+        The best fixed strategy by the training rows, where the run says which that is: then the test has not chosen
+        it. The best on the test rows where the run does not say, and where one of them beats the decision there: that
+        must not be passed over in silence. Of equals the simplest.
+        """
         others = {name: m.value for name, m in self.result.strategies.items() if name != VIGIE}
-        return max(
+        best = max(
             others, key=lambda name: others[name] if others[name] == others[name] else float("-inf"), default=NOBODY
         )
+        known = self.evidence.value
+        if known is None or known.rival not in others or others[best] > self.vigie.value:
+            return best
+        return known.rival
+
+    @cached_property
+    def lead(self) -> Estimate | None:
+        """The decision's lead over :attr:`rival` with its interval, money for one customer; ``None``: not to be told."""
+        known = self.evidence.value
+        if known is not None and known.rival == self.rival:
+            return known.over_rival
+        if VIGIE not in self.acts or self.rival not in self.acts:
+            return None
+        customers = self.result.training_set.customers[self.result.test_index]
+        interval = difference_interval(
+            self.payoff, self.result.test_labels, self.acts[VIGIE], self.acts[self.rival], customers
+        )
+        return None if interval is None else Estimate(self.advantage, *interval)
 
     @property
     def advantage(self) -> float:
@@ -162,3 +198,15 @@ class Subject:
             for name, m in sorted(self.result.strategies.items(), key=lambda item: item[0] == VIGIE)
             if m.value == m.value
         ]
+
+
+def _period(name: str) -> str:
+    words = {
+        "hour": say("hour"),
+        "day": say("day"),
+        "week": say("week"),
+        "month": say("month"),
+        "quarter": say("quarter"),
+        "year": say("year"),
+    }
+    return words[name]
