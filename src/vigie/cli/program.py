@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from vigie._version import __version__
-from vigie.cli import check, demo, erase, explore, features, fleet, ingest, init, models, score, serve, stream, train
+from vigie.cli import (
+    check,
+    demo,
+    erase,
+    evaluate,
+    explore,
+    features,
+    fleet,
+    ingest,
+    init,
+    models,
+    score,
+    serve,
+    stream,
+    train,
+)
 from vigie.settings import quiet_dependencies
 
 program = typer.Typer(
@@ -44,6 +59,7 @@ program.command("ingest", rich_help_panel="Build")(ingest.ingest)
 program.command("explore", rich_help_panel="Build")(explore.explore)
 program.command("train", rich_help_panel="Build")(train.train)
 program.add_typer(fleet.group, name="fleet", help="All scores of a project at once.", rich_help_panel="Build")
+program.command("evaluate", rich_help_panel="Build")(evaluate.evaluate)
 program.command("models", rich_help_panel="Build")(models.models)
 program.add_typer(
     features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"
