@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vigie.definition.score import Score, replace_score
@@ -13,6 +14,8 @@ from vigie.errors import DefinitionError, SettingsError, VigieError
 
 def load_scores(files: tuple[Path, ...]) -> dict[str, Score]:
     """Every score that the files define at top level, by name, in order.
+
+    Scores made in a loop are found in a list, tuple or dictionary at top level.
 
     A score without a description takes the docstring of its file.
 
@@ -52,15 +55,25 @@ def _load(file: Path) -> dict[str, Score]:
     except Exception as error:
         raise DefinitionError(f"{type(error).__name__}: {error}", where=_place(file, error)) from error
     found: dict[str, Score] = {}
-    for value in vars(module).values():
-        if isinstance(value, Score) and value.name not in found:
+    for value in _scores(vars(module).values()):
+        if value.name not in found:
             described = value if value.description else replace_score(value, description=module.__doc__ or "")
             found[value.name] = described
-        elif isinstance(value, Score) and value != found[value.name]:
+        elif value != found[value.name]:
             raise DefinitionError(f"two scores are called '{value.name}'", where=str(file), remedy="rename one")
     if not found:
         raise DefinitionError("no score is defined", where=str(file), remedy="assign one: churn = Score('churn', ...)")
     return found
+
+
+def _scores(values: Iterable[object]) -> Iterator[Score]:
+    """The scores among *values* and in the lists, tuples and dictionaries among them."""
+    for value in values:
+        if isinstance(value, Score):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            inside = value.values() if isinstance(value, dict) else value
+            yield from (one for one in inside if isinstance(one, Score))
 
 
 def _place(file: Path, error: BaseException) -> str:
