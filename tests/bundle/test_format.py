@@ -243,7 +243,7 @@ def test_nothing_in_a_bundle_is_code(written):
             content = file.read_bytes()
             assert file.suffix in (".json", ".txt")
             assert content.decode().isprintable() or file.name == "model.txt"
-    assert set(MODELS) == {"constant", "rule", "linear", "trees", "additive"}
+    assert set(MODELS) == {"constant", "rule", "linear", "trees", "additive", "neural", "stack"}
 
 
 def test_the_payoff_of_another_decision_is_another_bundle(bundles, tmp_path):

@@ -73,7 +73,8 @@ def test_named_candidates_come_with_what_they_have_to_beat() -> None:
     names = [candidate.name for candidate in chosen_candidates(["lightgbm"], has_rule=True)]
     assert names == ["dummy", "rule", "lightgbm"]
     everything = [candidate.name for candidate in chosen_candidates(None, has_rule=False)]
-    assert everything == ["dummy", "logistic_regression", "ebm", "random_forest", "lightgbm"]
+    learners = ["logistic_regression", "ebm", "random_forest", "neural_network", "lightgbm", "xgboost", "catboost"]
+    assert everything == ["dummy", *learners]
     assert [c.complexity for c in CANDIDATES] == sorted(c.complexity for c in CANDIDATES)
     with pytest.raises(TrainingError, match="did you mean 'random_forest'"):
         chosen_candidates(["random_forrest"], has_rule=False)

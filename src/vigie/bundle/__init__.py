@@ -12,8 +12,8 @@ from vigie.bundle.format import load_bundle, write_bundle
 from vigie.bundle.golden import with_golden
 from vigie.bundle.linear_model import LinearModel
 from vigie.bundle.model import Model
-from vigie.bundle.parts import StoredPart, with_parts
 from vigie.bundle.neural_model import NeuralModel
+from vigie.bundle.parts import StoredPart, with_parts
 from vigie.bundle.payoff_values import payoff_values
 from vigie.bundle.profile import profile_of
 from vigie.bundle.rule_model import RuleModel, rule_matrix
@@ -28,6 +28,7 @@ from vigie.bundle.signature import (
     portable_payoff,
     portable_rule,
 )
+from vigie.bundle.stack_model import StackMember, StackModel
 from vigie.bundle.trees_model import TreesModel
 
 __all__ = [
@@ -50,6 +51,8 @@ __all__ = [
     "ScoreRow",
     "Scorer",
     "Scores",
+    "StackMember",
+    "StackModel",
     "StoredPart",
     "TreeArrays",
     "TreesModel",

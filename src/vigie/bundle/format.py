@@ -30,6 +30,7 @@ from vigie.bundle.neural_model import NeuralModel
 from vigie.bundle.parts import PACKED, parts_from_files, parts_to_files
 from vigie.bundle.rule_model import RuleModel
 from vigie.bundle.signature import Input
+from vigie.bundle.stack_model import StackModel
 from vigie.bundle.stored import read_stored, stored
 from vigie.bundle.trees_model import TreesModel
 from vigie.errors import BundleError, FeatureError
@@ -44,7 +45,8 @@ TEXTS = "texts.json"
 """What was learned of texts; only in the bundles of scores that embed some."""
 
 MODELS: dict[str, type[Model]] = {
-    kind.kind: kind for kind in (ConstantModel, LinearModel, TreesModel, AdditiveModel, RuleModel, NeuralModel)
+    kind.kind: kind
+    for kind in (ConstantModel, LinearModel, TreesModel, AdditiveModel, RuleModel, NeuralModel, StackModel)
 }
 """Every model that a bundle can hold, by its word."""
 
