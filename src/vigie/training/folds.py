@@ -42,6 +42,7 @@ def make_folds(
     horizon: int,
     folds: int,
     seed: int,
+    validated: int | None = None,
 ) -> tuple[Fold, ...]:
     """At least two folds.
 
@@ -53,20 +54,22 @@ def make_folds(
         horizon: µs until the outcome of a moment is known.
         folds: How many are wanted.
         seed: Of the random deal.
+        validated: Rows that are validated at most; ``None``: 100,000. Segments are compared on them, so many segments need
+            more.
     """
     found = _expanding(labels, moments, horizon, folds) if in_time else ()
     if len(found) < 2:
         found = _dealt(labels, customers, folds, seed)
-    return _thinned(found, seed)
+    return _thinned(found, seed, VALIDATED_ROWS if validated is None else validated)
 
 
-def _thinned(folds: tuple[Fold, ...], seed: int) -> tuple[Fold, ...]:
-    """The same folds with at most ``VALIDATED_ROWS`` validated rows, drawn at random."""
+def _thinned(folds: tuple[Fold, ...], seed: int, most: int) -> tuple[Fold, ...]:
+    """The same folds with at most *most* validated rows, drawn at random."""
     total = sum(len(fold.valid) for fold in folds)
-    if total <= VALIDATED_ROWS:
+    if total <= most:
         return folds
     generator = np.random.default_rng(seed)
-    keep = VALIDATED_ROWS / total
+    keep = most / total
     return tuple(
         Fold(fold.train, np.sort(generator.choice(fold.valid, max(1, int(keep * len(fold.valid))), replace=False)))
         for fold in folds
