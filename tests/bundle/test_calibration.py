@@ -11,6 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from vigie.bundle import Calibration
 from vigie.bundle.logistic import log_odds, log_odds_one, logistic, logistic_one
+from vigie.bundle.stored import read_stored, stored
 from vigie.errors import BundleError
 
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -43,6 +44,19 @@ def test_a_sigmoid_works_on_the_log_odds(a, b, p):
     same_one_by_one(calibration, p)
     inner = p[(p > 1e-12) & (p < 1 - 1e-12)]
     assert np.allclose(calibration.apply(inner), expit(a * logit(inner) + b), atol=1e-12)
+
+
+@given(st.floats(0, 5), st.floats(0, 5), st.floats(-5, 5), probabilities)
+def test_a_beta_map_works_on_the_logarithms_of_both_sides(a, b, c, p):
+    calibration, p = Calibration.beta(a, b, c), np.array(p)
+    same_one_by_one(calibration, p)
+    inner = p[(p > 1e-12) & (p < 1 - 1e-12)]
+    assert np.allclose(calibration.apply(inner), expit(a * np.log(inner) - b * np.log1p(-inner) + c), atol=1e-12)
+
+
+def test_a_beta_map_of_equal_slopes_is_a_sigmoid():
+    p = np.linspace(0, 1, 101)
+    assert np.allclose(Calibration.beta(1.7, 1.7, -0.4).apply(p), Calibration.sigmoid(1.7, -0.4).apply(p), atol=1e-12)
 
 
 def test_the_identity_and_a_sigmoid_that_is_one():
@@ -81,6 +95,17 @@ def test_knots_that_make_no_curve_are_refused(x, y, said):
 def test_a_falling_sigmoid_is_refused():
     with pytest.raises(BundleError, match="turn the ranking around"):
         Calibration.sigmoid(-1, 0)
+    with pytest.raises(BundleError, match="turn the ranking around"):
+        Calibration.beta(1, -0.1, 0)
+    with pytest.raises(BundleError, match="finite"):
+        Calibration.sigmoid(1, np.inf)
+
+
+def test_every_map_survives_being_stored():
+    for one in (Calibration.identity(), Calibration.sigmoid(1.5, 0.2), Calibration.beta(0.5, 1.5, -0.1)):
+        assert read_stored({"calibration.json": stored(one)}, "calibration.json", Calibration) == one
+    older = {"calibration.json": stored({"kind": "sigmoid", "a": 1.5, "b": 0.2, "x": [], "y": []})}
+    assert read_stored(older, "calibration.json", Calibration) == Calibration.sigmoid(1.5, 0.2)
 
 
 def test_equal_knots_are_merged():
