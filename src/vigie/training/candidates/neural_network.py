@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vigie.bundle import fit_encoder
-from vigie.bundle.logistic import log_odds, logistic
+from vigie.bundle.logistic import logistic
 from vigie.bundle.neural_model import NeuralModel
 from vigie.training.candidates.candidate import FitOptions, Fitted, Rows, sample
 from vigie.training.candidates.resample import learned_from
@@ -81,10 +81,12 @@ class NeuralNetwork:
             warnings.simplefilter("ignore", ConvergenceWarning)
             for learner in learners:
                 learner.fit(matrix, labels, sample_weight=weights)
+                # From here on it gives its log-odds: taken from a probability near 1 they would have lost their digits.
+                learner.out_activation_ = "identity"
 
         def predict(matrix: np.ndarray) -> np.ndarray:
             with threadpool_limits(limits=1):
-                found = [log_odds(learner.predict_proba(matrix)[:, 1]) for learner in learners]
+                found = [learner.predict_proba(matrix)[:, 1] for learner in learners]
             return logistic(np.mean(found, axis=0))
 
         def build() -> NeuralModel:
