@@ -27,7 +27,8 @@ class TreeArrays:
         nan_left: Whether a missing value goes left, ``tree_.missing_go_to_left``.
         value: Share of positives at each node, 0 … 1: ``tree_.value[:, 0, 1]`` of a classifier. Of a boosted tree: what
             it adds to the log-odds.
-        samples: Training rows at each node, ``tree_.n_node_samples``.
+        samples: Training rows at each node with their weights, ``tree_.weighted_n_node_samples``: explanations divide
+            branches by them.
     """
 
     left: Array
@@ -87,6 +88,7 @@ def _text(trees: Iterable[TreeArrays], width: int, output: str) -> str:
 def _tree(tree: TreeArrays) -> str:
     leaf = np.asarray(tree.left) < 0
     inner, leaves = np.flatnonzero(~leaf), np.flatnonzero(leaf)
+    rows = _whole(np.asarray(tree.samples))
     # LightGBM numbers inner nodes and leaves apart; a child that is a leaf is written as the complement of its number.
     number = np.empty(len(leaf), dtype=np.int64)
     number[inner] = np.arange(len(inner))
@@ -105,10 +107,10 @@ def _tree(tree: TreeArrays) -> str:
             "right_child": _joined(number[np.asarray(tree.right)[inner]]),
         }
     text["leaf_value"] = " ".join(map(repr, np.asarray(tree.value, dtype=np.float64)[leaves].tolist()))
-    text["leaf_count"] = _joined(np.asarray(tree.samples)[leaves])
+    text["leaf_count"] = _joined(rows[leaves])
     if len(inner):
         text["internal_value"] = " ".join(map(repr, np.asarray(tree.value, dtype=np.float64)[inner].tolist()))
-        text["internal_count"] = _joined(np.asarray(tree.samples)[inner])
+        text["internal_count"] = _joined(rows[inner])
     text["is_linear"] = "0"
     text["shrinkage"] = "1"
     return "\n".join(f"{name}={values}" for name, values in text.items())
@@ -116,3 +118,10 @@ def _tree(tree: TreeArrays) -> str:
 
 def _joined(values: Array) -> str:
     return " ".join(map(str, np.asarray(values).tolist()))
+
+
+def _whole(samples: Array) -> Array:
+    """Numbers of rows as LightGBM writes them, whole; weights that are not keep their proportions to nine digits."""
+    if np.array_equal(samples, np.floor(samples)):
+        return samples.astype(np.int64)
+    return np.asarray(np.maximum(np.rint(samples * (1e9 / samples[0])), 1).astype(np.int64))

@@ -12,7 +12,10 @@ import numpy as np
 
 from vigie.bundle.forest_text import TreeArrays, forest_to_text
 from vigie.bundle.lightgbm_library import FLOAT32, FLOAT64, Booster
+from vigie.bundle.logistic import log_odds
 from vigie.bundle.stored import read_stored, stored
+from vigie.bundle.tree_shapley import TreeShapley
+from vigie.bundle.trees_arrays import read_trees
 from vigie.bundle.trees_check import check_text, without_parameters
 from vigie.economics.payoff import Array
 from vigie.errors import BundleError
@@ -37,6 +40,7 @@ class TreesModel:
     text: str
     numbers: Literal["float64", "float32"] = "float64"
     _booster: Booster = field(init=False, repr=False, compare=False)
+    _made: list[TreeShapley | None] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def __post_init__(self) -> None:
         data = self.text.encode()
@@ -85,14 +89,38 @@ class TreesModel:
         options = dict(word.partition(":")[::2] for word in header.get("objective", "").split()[1:])
         return float(options.get("sigmoid", 1.0))
 
+    def _explained(self) -> TreeShapley | None:
+        """The trees made ready for contributions, once; ``None``: they are left to LightGBM's own code."""
+        if not self._made:
+            forest = read_trees(self.text)
+            made = None
+            if forest is not None:
+                made = TreeShapley(forest, self._booster.width, self._unit(), single=self.numbers == "float32")
+            self._made.append(made)
+        return self._made[0]
+
     def contributions(self, X: Array) -> Array:
-        return self._booster.contributions(X) * self._unit()
+        trees = self._explained()
+        if trees is None:
+            return self._booster.contributions(X) * self._unit()
+        out = np.empty((len(X), self._booster.width + 1))
+        for i, row in enumerate(np.asarray(X, dtype=np.float64)):
+            out[i] = trees.row(row)
+        return out if trees.exact else _adjusted(out, self._answers(X))
+
+    def _answers(self, X: Array) -> Array:
+        """What the model says on the scale that it adds up on, shape (n,)."""
+        p = self.probability(X)
+        return p if self.scale == "probability" else log_odds(p)
 
     def contribution_row(self) -> Callable[[list[float]], list[float]]:
-        booster, unit = self._booster, self._unit()
+        trees = self._explained()
+        if trees is not None and trees.exact:
+            row_of = trees.row
+            return lambda row: row_of(np.array(row)).tolist()
 
         def contributions(row: list[float]) -> list[float]:
-            found: list[float] = (booster.contributions(np.array([row]))[0] * unit).tolist()
+            found: list[float] = self.contributions(np.array([row]))[0].tolist()
             return found
 
         return contributions
@@ -115,3 +143,12 @@ class TreesModel:
             return cls(files["model.txt"].decode(), data.numbers)
         except UnicodeDecodeError as error:
             raise BundleError(f"model.txt is not text: {error}", where="model") from error
+
+
+def _adjusted(contributions: Array, answers: Array) -> Array:
+    """The same with sums that are the answers: what is missing is spread over the columns by their size."""
+    size = np.abs(contributions[:, :-1])
+    total = size.sum(axis=1, keepdims=True)
+    missing = (answers - contributions.sum(axis=1))[:, None]
+    contributions[:, :-1] += missing * np.divide(size, total, out=np.zeros_like(size), where=total > 0)
+    return contributions

@@ -56,10 +56,12 @@ class LogisticRegression:
             warnings.filterwarnings("ignore", category=ConvergenceWarning)
             learner = Learner(**params, random_state=options.seed).fit(matrix, labels, sample_weight=weights)
 
+        means = tuple(X.mean(axis=0).tolist())
+
         def predict(matrix: np.ndarray) -> np.ndarray:
             return np.asarray(learner.predict_proba(matrix)[:, 1])
 
         def build() -> LinearModel:
-            return LinearModel(tuple(learner.coef_[0].tolist()), float(learner.intercept_[0]))
+            return LinearModel(tuple(learner.coef_[0].tolist()), float(learner.intercept_[0]), means)
 
         return Fitted(encoder, predict, build, params={**params, "columns": X.shape[1]})

@@ -34,7 +34,7 @@ class RandomForest:
     name, title, complexity, learns, slow = "random_forest", "Random forest", 4, True, True
     space = SPACE
     extra = "train"
-    cost = 8
+    cost = 20
     sketch = SKETCH
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
@@ -77,5 +77,5 @@ def _arrays(tree: Any) -> TreeArrays:
         threshold=tree.threshold,
         nan_left=tree.missing_go_to_left,
         value=tree.value[:, 0, 1],
-        samples=tree.n_node_samples,
+        samples=tree.weighted_n_node_samples,
     )
