@@ -39,7 +39,7 @@ class ExplainableBoosting:
     name, title, complexity, learns, slow = "ebm", "Explainable boosting machine", 3, True, True
     space = SPACE
     extra = "train"
-    cost = 12
+    cost = 25
     sketch = SKETCH
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
