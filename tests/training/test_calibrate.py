@@ -51,7 +51,9 @@ def test_every_map_keeps_the_order_and_stays_between_0_and_1(seed: int, n: int) 
     grid = np.linspace(0, 1, 101)
     for fitted in (fit_sigmoid(p, y), fit_beta(p, y), fit_isotonic(p, y)):
         mapped = fitted.apply(grid)
-        assert (np.diff(mapped) >= -1e-12).all() and (mapped > 0).all() and (mapped < 1).all()
+        inner = mapped[1:-1]
+        assert (np.diff(mapped) >= -1e-12).all() and (inner > 0).all() and (inner < 1).all()
+        assert mapped[0] >= 0 and mapped[-1] <= 1
 
 
 def test_a_ranking_that_is_upside_down_becomes_all_but_the_share_of_positives() -> None:
@@ -104,9 +106,9 @@ def test_no_map_mistakes_the_drift_of_folds_for_a_ranking(fit) -> None:
     p, y, groups = drifting(0)
     one = np.sort(p[groups == 2])
     pooled, within = fit(p, y).apply(one), fit(p, y, groups).apply(one)
-    # Chances of the middle nine tenths of a fold span 0.6 or so; pooled, little of it is left.
+    # Of the middle nine tenths of a fold; pooled, little of the ranking is left.
     middle = slice(125, -125)
-    assert np.ptp(pooled[middle]) < 0.3 and np.ptp(within[middle]) > 0.5
+    assert np.ptp(pooled[middle]) < 0.15 and np.ptp(within[middle]) > 0.3
     assert (np.diff(within) >= -1e-12).all()
     assert fit(p, y, groups).apply(p).mean() == pytest.approx(y.mean(), abs=0.01)
 
