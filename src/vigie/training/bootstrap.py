@@ -112,8 +112,10 @@ def interval(value: float, drawn: np.ndarray, jackknife: np.ndarray, level: floa
     bias = normal.inv_cdf(min(max(below, edge), 1 - edge))
     left_out = jackknife[np.isfinite(jackknife)]
     influence = left_out.mean() - left_out if len(left_out) else np.zeros(1)
-    spread = float((influence**2).sum())
-    acceleration = float((influence**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    largest = float(np.abs(influence).max())
+    # It has no unit; scaled to 1, the smallest influences do not vanish in their cubes.
+    influence = influence / largest if largest > 0 else influence
+    acceleration = float((influence**3).sum() / (6 * (influence**2).sum() ** 1.5)) if largest > 0 else 0.0
     ends = []
     for tail in ((1 - level) / 2, (1 + level) / 2):
         z = bias + normal.inv_cdf(tail)
