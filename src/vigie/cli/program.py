@@ -18,6 +18,7 @@ from vigie.cli import (
     ingest,
     init,
     models,
+    notebook,
     score,
     serve,
     stream,
@@ -54,6 +55,7 @@ def options(
 
 program.command("init", rich_help_panel="Begin")(init.init)
 program.command("demo", rich_help_panel="Begin")(demo.demo)
+program.command("notebook", rich_help_panel="Begin")(notebook.notebook)
 program.command("check", rich_help_panel="Build")(check.check)
 program.command("ingest", rich_help_panel="Build")(ingest.ingest)
 program.command("explore", rich_help_panel="Build")(explore.explore)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,8 +11,12 @@ import altair as alt
 
 
 def rows(values: Iterable[Mapping[str, Any]]) -> alt.InlineData:
-    """Points as data that stand in the chart itself. A number that is not finite is null, and so not drawn."""
-    return alt.InlineData(values=[{name: _drawable(value) for name, value in row.items()} for row in values])
+    """Points as data that stand in the chart itself. A number that is not finite is null, and so not drawn.
+
+    They are one text: the library copies and checks a chart at every step, and would do so with every single value.
+    """
+    drawable = [{name: _drawable(value) for name, value in row.items()} for row in values]
+    return alt.InlineData(values=json.dumps(drawable, ensure_ascii=False), format=alt.JsonDataFormat(type="json"))
 
 
 def _drawable(value: Any) -> Any:

@@ -17,7 +17,7 @@ from vigie.training.explore.grouping import RARE, Grouping
 from vigie.training.explore.page.shared import link, listed, paragraph
 from vigie.training.explore.shown import worded
 
-AT_ONCE, DRAWN = 4, 10
+AT_ONCE, DRAWN = 3, 8
 """Columns whose pies are shown, and those that are drawn at all."""
 SLICES = 24
 """Most slices of a pie."""

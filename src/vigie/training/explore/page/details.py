@@ -21,7 +21,7 @@ from vigie.training.explore.page.shared import anchor, kind_word, link, paragrap
 from vigie.training.explore.page.spread import sentences
 from vigie.training.explore.shown import worded
 
-DRAWN = 40
+DRAWN = 30
 """Columns that are drawn; the others have the same numbers in a table."""
 GROUPS = 12
 """Most groups of a column that are shown."""

@@ -15,7 +15,7 @@ from vigie.training.explore.exploration import Exploration
 from vigie.training.explore.page.shared import link, paragraph
 from vigie.training.explore.shown import worded
 
-AT_ONCE, DRAWN = 6, 12
+AT_ONCE, DRAWN = 6, 9
 """Columns shown, and drawn at all."""
 
 

@@ -14,7 +14,7 @@ from vigie.training.explore.exploration import Exploration
 from vigie.training.explore.extremes import CLIP, Box, Extremes
 from vigie.training.explore.page.shared import link, paragraph
 
-AT_ONCE, DRAWN = 6, 12
+AT_ONCE, DRAWN = 6, 9
 """Columns whose boxes are shown, and those that are drawn at all."""
 WIDTH = 360
 
