@@ -148,5 +148,5 @@ def test_what_cannot_be_learned_is_refused(once_set) -> None:
             ),
             FAST,
         )
-    with pytest.raises(TrainingError, match="no model is called 'xgboost'"):
-        train(data, TrainOptions(models=("xgboost",)))
+    with pytest.raises(TrainingError, match="no model is called 'xgbost'"):
+        train(data, TrainOptions(models=("xgbost",)))

@@ -15,7 +15,9 @@ from vigie.bundle import (
     DecisionRule,
     Encoder,
     Model,
+    by_input,
     inputs_of,
+    portable_by,
     portable_features,
     portable_payoff,
     portable_rule,
@@ -24,16 +26,18 @@ from vigie.bundle import (
     with_golden,
 )
 from vigie.definition import At
-from vigie.economics import acted_share, request_cut
+from vigie.economics import Threshold, acted_share, request_cut
 from vigie.errors import TrainingError
 from vigie.training.candidates import Fitted, Rows
-from vigie.training.cross_validate import CrossValidation
 from vigie.training.options import TrainOptions
 from vigie.training.result import CandidateResult
 from vigie.training.split import Split
+from vigie.training.task import Task
+from vigie.training.tried import Tried
 
 if TYPE_CHECKING:
     from vigie.features.training_set import TrainingSet
+    from vigie.training.segments import Segments
 
 TOLERANCE = 1e-9
 """Largest difference between the training pipeline's probability and the bundle's, on any row."""
@@ -42,13 +46,13 @@ LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "interpret-core", "polars")
 
 def make_bundle(
     training_set: TrainingSet,
-    fitted: Fitted,
-    cv: CrossValidation,
+    best: Tried,
     result: CandidateResult,
-    split: Split,
+    task: Task,
     options: TrainOptions,
-    rows: Rows,
     importance: Sequence[tuple[str, float, float]] = (),
+    segments: Segments | None = None,
+    definition: str = "",
 ) -> Bundle:
     """The bundle, with golden predictions.
 
@@ -56,22 +60,25 @@ def make_bundle(
     they are distributed as those of new customers are, which the model's predictions of its own training rows are not.
 
     Args:
-        training_set: What was learned from.
-        fitted: The winner's final fit.
-        cv: Its cross-validation.
+        training_set: What was learned from, with the features that the model reads.
+        best: The winner.
         result: Its record.
-        split: Which rows learned.
+        task: The training set, divided.
         options: Of the run.
-        rows: Of the whole training set.
         importance: Of each feature: name, mean drop in test AUC when it is shuffled, standard deviation of the drop.
+        segments: Models of segments.
+        definition: Fingerprint of the project's score; left out: of the training set's.
 
     Raises:
         TrainingError: The bundle's model does not give the training pipeline's probabilities.
     """
     score, schema = training_set.score, training_set.schema
+    fitted, cv = best.fitted, best.cv
+    probability = cv.probability if segments is None else segments.probability
+    gain = cv.gain if segments is None else task.train.payoff.take(cv.rows).gain(probability)
     columns = {**training_set.extras, **training_set.features}
-    model = exact_model(fitted, rows)
-    validated = split.train[cv.rows]
+    model = exact_model(fitted, task.rows)
+    validated = task.split.train[cv.rows]
     bundle = Bundle(
         score_name=score.name,
         title=score.description.splitlines()[0] if score.description else f"{result.title} for {score.name}",
@@ -82,13 +89,16 @@ def make_bundle(
         encoder=fitted.encoder if not fitted.reads_rule else Encoder(()),
         model=model,
         calibration=cv.calibration,
-        decision=_decision(training_set, cv),
-        segments=segment_edges(cv.probability),
+        decision=_decision(training_set, cv.threshold, np.broadcast_to(gain, len(probability))),
+        segments=segment_edges(probability),
         profile=profile_of(
-            {name: values.take(validated) for name, values in training_set.features.items()}, cv.probability
+            {name: values.take(validated) for name, values in training_set.features.items()}, probability
         ),
-        lineage=lineage(training_set, result, split, options),
+        lineage=lineage(training_set, result, task.split, options, definition or score.fingerprint),
         texts=training_set.texts,
+        by=by_input(score),
+        by_definition=portable_by(score),
+        parts=segments.parts if segments is not None else (),
         metrics={
             "test": result.test.to_data(),
             "cross_validation": result.cv_mean.to_data(),
@@ -116,19 +126,19 @@ def exact_model(fitted: Fitted, rows: Rows) -> Model:
     return model
 
 
-def _decision(training_set: TrainingSet, cv: CrossValidation) -> DecisionRule:
+def _decision(training_set: TrainingSet, threshold: Threshold, gain: np.ndarray) -> DecisionRule:
     decision = training_set.score.decision
     # Leads and loans are decided one by one: capacity has nobody to rank.
     capacity = None if isinstance(training_set.score.moments, At) else decision.capacity
     cut = None
     if capacity is not None:
         share = acted_share(capacity, training_set.moments)
-        cut = request_cut(cv.gain, share, cv.threshold.min_gain)
+        cut = request_cut(gain, share, threshold.min_gain)
     return DecisionRule(
-        min_gain=cv.threshold.min_gain,
+        min_gain=threshold.min_gain,
         request_min_gain=cut,
         capacity=capacity,
-        origin=cv.threshold.origin,
+        origin=threshold.origin,
         act=decision.act,
         leave=decision.leave,
         positive=decision.positive,
@@ -136,7 +146,9 @@ def _decision(training_set: TrainingSet, cv: CrossValidation) -> DecisionRule:
     )
 
 
-def lineage(training_set: TrainingSet, result: CandidateResult, split: Split, options: TrainOptions) -> dict[str, Any]:
+def lineage(
+    training_set: TrainingSet, result: CandidateResult, split: Split, options: TrainOptions, definition: str
+) -> dict[str, Any]:
     """Where the model comes from, as plain data.
 
     What was known is told by the versions of the data. The moment at which somebody pressed the button is not part of
@@ -145,7 +157,7 @@ def lineage(training_set: TrainingSet, result: CandidateResult, split: Split, op
     return {
         "data": dict(sorted(training_set.versions.items())),
         "rows": len(training_set.labels),
-        "definition": training_set.score.fingerprint,
+        "definition": definition,
         "code": options.code_version,
         "vigie": __version__,
         "candidate": result.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,6 +107,19 @@ class Task:
             seed=options.seed,
         )
         return cls(rows, payoff, divided, train, part(divided.test), folds)
+
+    def only(self, kept: set[str]) -> Task:
+        """The same with the features *kept* alone."""
+
+        def fewer(rows: Rows) -> Rows:
+            return Rows({n: v for n, v in rows.columns.items() if n in kept}, rows.labels, rows.rule)
+
+        return replace(
+            self,
+            rows=fewer(self.rows),
+            train=replace(self.train, rows=fewer(self.train.rows)),
+            test=replace(self.test, rows=fewer(self.test.rows)),
+        )
 
 
 def _check(training_set: TrainingSet) -> None:
