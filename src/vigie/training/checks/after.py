@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vigie.economics import PayoffValues
-from vigie.findings import Finding
+from vigie.findings import Finding, Severity
 from vigie.training.checks import fit
 from vigie.training.checks.codes import finding
 from vigie.training.checks.suspicious import too_good
@@ -25,6 +25,7 @@ def check_result(
     *,
     kind: str = "",
     payoff: PayoffValues | None = None,
+    before: Sequence[Finding] = (),
 ) -> list[Finding]:
     """What there is to say once everything was learned and tested.
 
@@ -35,17 +36,23 @@ def check_result(
         evidence: What else was found out; curves are read, and the interval over the best rival.
         kind: Of the decision: ``"campaign"``, ``"lead"`` or ``"loan"``; decides what AUC is usual.
         payoff: Cost matrix of the test rows, for the probability at which acting breaks even.
+        before: What the checks of the rows said. What follows from it is not told again: a score is too good where a
+            feature is the outcome, and a decision the same for all where the cost matrix makes it so.
     """
-    found = too_good(winner, kind)
+    leaks = any(f.severity is Severity.ERROR and f.code.startswith("VGL") for f in before)
+    degenerate = any(f.severity > Severity.NOTE and f.code in ("VGE004", "VGE005", "VGE006") for f in before)
+    found = [] if leaks else too_good(winner, kind)
     nothing = fit.nothing_learned(candidates)
     found += nothing
-    if not any(f.severity > f.severity.NOTE for f in nothing):
-        # Where nothing was learned, all of these follow and say nothing more.
-        found += fit.no_better_than_simple(candidates, winner, strategies, evidence)
+    # Where nothing was learned, all of these follow and say nothing more.
+    if not any(f.severity > Severity.NOTE for f in nothing):
         found += fit.over_fitted(candidates, winner)
-        found += same_for_everybody(winner, payoff)
-    found += fit.worse_later(winner)
-    found += fit.off(winner)
+        if not degenerate:
+            found += fit.no_better_than_simple(candidates, winner, strategies, evidence)
+            found += same_for_everybody(winner, payoff)
+    later = fit.worse_later(winner)
+    # A model that ranks worse has probabilities that are off, too.
+    found += later or fit.off(winner)
     found += read_curves(winner, evidence)
     return found
 
