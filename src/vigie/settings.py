@@ -83,6 +83,13 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "train": {
         "memory": "bytes that a training set's history may take before it is processed in parts; default 2 GiB",
         "threads": "threads used for learning; default 2",
+        "workers": "processes that search parameters; the result does not depend on it; default 1",
+        "search": "SQLAlchemy URL of the database in which searches are kept, so that they are resumed and other machines can "
+        "join; a secret as env:NAME or file:PATH; default: search.db in the state folder",
+    },
+    "report": {
+        "language": "language of training reports: en or fr; default en",
+        "pdf": "whether reports are written as PDF too; default false",
     },
 }
 """Every table and key of ``vigie.toml`` and what it means; the reference page is checked against this."""
@@ -106,6 +113,7 @@ class Settings:
         text: Keys of ``[text]``.
         registry: Keys of ``[registry]``.
         train: Keys of ``[train]``.
+        report: Keys of ``[report]``.
     """
 
     root: Path
@@ -121,6 +129,7 @@ class Settings:
     text: Mapping[str, Any]
     registry: Mapping[str, Any]
     train: Mapping[str, Any]
+    report: Mapping[str, Any]
 
 
 def find(start: Path) -> Path:
@@ -184,6 +193,7 @@ def read(path: Path, environment: str | None = None) -> Settings:
         text=merged.get("text", {}),
         registry=merged.get("registry", {}),
         train=merged.get("train", {}),
+        report=merged.get("report", {}),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,31 @@ import typer
 
 from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, Spark, open_project
+
+
+class Method(StrEnum):
+    """Of a search."""
+
+    bayesian = "bayesian"
+    random = "random"
+    grid = "grid"
+
+
+class Objective(StrEnum):
+    """Of a search."""
+
+    log_loss = "log_loss"
+    value = "value"
+    auc = "auc"
+
+
+class Imbalance(StrEnum):
+    """What is done about a rare class."""
+
+    none = "none"
+    weights = "weights"
+    undersample = "undersample"
+    oversample = "oversample"
 
 
 def train(
@@ -27,6 +53,31 @@ def train(
     ingest: Annotated[
         bool, typer.Option("--ingest/--no-ingest", help="First ingest what is new in the sources.")
     ] = True,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials",
+            min=0,
+            help="Sets of parameters to look at, besides the defaults.",
+            show_default="by the number of rows",
+        ),
+    ] = None,
+    search: Annotated[Method, typer.Option("--search", help="How the next set is picked.")] = Method.bayesian,
+    objective: Annotated[Objective, typer.Option("--objective", help="What the search goes by.")] = Objective.log_loss,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes that search.", show_default="1, or [train] workers"),
+    ] = None,
+    imbalance: Annotated[
+        Imbalance, typer.Option("--imbalance", help="What is done about a rare class.")
+    ] = Imbalance.none,
+    stack: Annotated[
+        bool, typer.Option("--stack/--no-stack", help="Try a combination of the best candidates too.")
+    ] = True,
+    select: Annotated[bool, typer.Option("--select/--no-select", help="Try the winner on fewer features.")] = True,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of the report: en or fr.", show_default="en, or [report] language")
+    ] = None,
     register: Annotated[bool, typer.Option("--register/--no-register", help="Make the winner the champion.")] = True,
     project: Folder = Path(),
     environment: Environment = None,
@@ -41,10 +92,12 @@ def train(
 
     opened = open_project(project, environment, as_of)
     score = opened.score(name)
+    settings = opened.settings.train
     models = tuple(part.strip() for given in model or () for part in given.split(",") if part.strip()) or None
     options = TrainOptions(
-        models=models, split=split, seed=seed, threads=int(opened.settings.train.get("threads", 2)),
-        code_version=opened.code_version(),
+        models=models, split=split, seed=seed, threads=int(settings.get("threads", 2)),
+        code_version=opened.code_version(), trials=trials, method=search.value, objective=objective.value,
+        workers=workers or int(settings.get("workers", 1)), imbalance=imbalance.value, stack=stack, select=select,
     )  # fmt: skip
     chosen_candidates(options.models, has_rule=score.rule is not None)  # a wrong name is told before any work is done
     if ingest:
@@ -52,5 +105,7 @@ def train(
             reports = ingest_sources(opened, list(score.sources), progress)
         summaries.ingested(reports)
     with screen.stage(f"Train {score.name}") as progress:
-        trained = train_score(opened, score, options, register=register, spark=spark, progress=progress)
+        trained = train_score(
+            opened, score, options, register=register, spark=spark, language=language, progress=progress
+        )
     summaries.trained(trained)

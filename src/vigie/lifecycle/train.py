@@ -54,6 +54,7 @@ def train_score(
     *,
     register: bool = True,
     spark: SparkSession | str | None = None,
+    language: str | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Build the training set, try the candidates, write report and bundle, and register the winner as champion.
@@ -66,9 +67,11 @@ def train_score(
         options: Choices of the training.
         register: Whether the winner goes to the registry. Without, its bundle is only written.
         spark: Session or URL of a master: the training set is computed there. Models are fitted here.
+        language: Of the report, ``"en"`` or ``"fr"``; ``None``: as in ``vigie.toml``.
         progress: Told what is being done and the share done.
 
     Raises:
+        SettingsError: The language is not known.
         ContractError: A source was not ingested yet.
         DefinitionError: The definition does not fit the contracts.
         TrainingError: No model can be learned.
@@ -76,12 +79,15 @@ def train_score(
         RegistryError: The registry cannot be written.
     """
     from vigie.bundle import write_bundle
+    from vigie.report.language import translator
     from vigie.features.training_set import MEMORY, build_training_set
     from vigie.training.record import training_run
     from vigie.training.report import write_report
     from vigie.training.train import train
 
     started = project.clock.now()
+    spoken = language or str(project.settings.report.get("language") or "en")
+    translator(spoken)  # a wrong language is told before any work is done
     schema = project.schema(score)
     bound = score.bound(schema)
     memory = int(project.settings.train.get("memory") or MEMORY)
@@ -110,14 +116,17 @@ def train_score(
         folder.mkdir(exist_ok=True)
         if not bundle.is_dir():
             (Path(scratch) / "bundle").rename(bundle)
-    report = write_report(result, folder / "report.html", generated_at=started, bundle_hash=bundle_hash)
+    report = write_report(
+        result, folder / "report.html", generated_at=started, bundle_hash=bundle_hash, language=spoken
+    )
     summary = folder / "summary.json"
     summary.write_text(json.dumps(summary_of(result, bundle_hash), indent=2) + "\n", "utf-8")
+    cards = [folder / name for name in ("model_card.md", "data_sheet.md")]
     blockers = tuple(sorted({found.code for found in result.findings if found.severity is Severity.ERROR}))
     version = None
     if register:
         tell(progress, "registry", 0.97)
-        files = {"report.html": report, "summary.json": summary}
+        files = {one.name: one for one in (report, summary, *cards)}
         run = training_run(result, files=files, started=started)
         version = project.registry.log(run, alias=None if blockers else "champion")
     return Trained(result, version, blockers, report, summary, bundle)
