@@ -79,8 +79,8 @@ def train_score(
         RegistryError: The registry cannot be written.
     """
     from vigie.bundle import write_bundle
-    from vigie.report.language import translator
     from vigie.features.training_set import MEMORY, build_training_set
+    from vigie.report.language import translator
     from vigie.training.record import training_run
     from vigie.training.report import write_report
     from vigie.training.train import train
