@@ -16,6 +16,7 @@ from vigie.bundle.neural_model import NeuralModel
 from vigie.bundle.parts import StoredPart, with_parts
 from vigie.bundle.payoff_values import payoff_values
 from vigie.bundle.profile import profile_of
+from vigie.bundle.reasons import Explained, Explainer, Reason
 from vigie.bundle.rule_model import RuleModel, rule_matrix
 from vigie.bundle.scorer import Scorer, ScoreRow, Scores
 from vigie.bundle.segment import SEGMENT_NAMES, segment_edges
@@ -40,6 +41,8 @@ __all__ = [
     "ConstantModel",
     "DecisionRule",
     "Encoder",
+    "Explained",
+    "Explainer",
     "Golden",
     "Input",
     "LinearModel",
@@ -47,6 +50,7 @@ __all__ = [
     "NeuralModel",
     "NumberColumn",
     "Part",
+    "Reason",
     "RuleModel",
     "ScoreRow",
     "Scorer",
