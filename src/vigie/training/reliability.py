@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from vigie.bundle.logistic import log_odds, logistic
-from vigie.training.bootstrap import Resampling
+from vigie.training.bootstrap import DRAWS, Resampling
 from vigie.training.clustered import codes_of, mean_of
 from vigie.training.evidence import Estimate, Reliability
 
@@ -19,7 +19,13 @@ ITERATIONS = 50
 
 
 def reliability(
-    y: np.ndarray, p: np.ndarray, customers: np.ndarray, losses: Mapping[str, float], seed: int, bins: int = BINS
+    y: np.ndarray,
+    p: np.ndarray,
+    customers: np.ndarray,
+    losses: Mapping[str, float],
+    seed: int,
+    bins: int = BINS,
+    draws: int = DRAWS,
 ) -> Reliability:
     """The reliability of the probabilities of rows that chose nothing.
 
@@ -36,6 +42,7 @@ def reliability(
         losses: Cross-validated log loss of each map tried, for the record.
         seed: Of the bootstrap.
         bins: How many at most.
+        draws: Bootstrap samples.
     """
     codes = codes_of(customers)
     parts = _parts(p, bins)
@@ -49,7 +56,7 @@ def reliability(
         size=np.array([len(part) for part in parts]),
         slope=slope,
         offset=offset,
-        ece=_calibration_error(y, p, codes, parts, seed),
+        ece=_calibration_error(y, p, codes, parts, seed, draws),
         losses=dict(losses),
     )
 
@@ -101,18 +108,20 @@ def _fitted(X: np.ndarray, y: np.ndarray, known: np.ndarray, codes: np.ndarray) 
             break
     scores = np.column_stack([np.bincount(codes, column * residual) for column in X.T])
     bread = np.linalg.inv(curvature)
-    errors = np.sqrt(np.diag(bread @ (scores.T @ scores) @ bread))
+    errors = np.sqrt(np.maximum(np.diag(bread @ (scores.T @ scores) @ bread), 0.0))
     return [
         Estimate(float(value), float(value - Z * error), float(value + Z * error))
         for value, error in zip(found, errors, strict=True)
     ]
 
 
-def _calibration_error(y: np.ndarray, p: np.ndarray, codes: np.ndarray, parts: list[np.ndarray], seed: int) -> Estimate:
+def _calibration_error(
+    y: np.ndarray, p: np.ndarray, codes: np.ndarray, parts: list[np.ndarray], seed: int, draws: int
+) -> Estimate:
     """Mean distance of probability and share of positives over the bins."""
     distance = np.zeros((len(y), len(parts)))
     for i, part in enumerate(parts):
         distance[part, i] = p[part] - y[part]
     columns = np.column_stack([np.ones(len(y)), distance])
-    found = Resampling(codes, seed).estimate(columns, lambda sums: np.abs(sums[:, 1:]).sum(axis=1) / sums[:, 0])
+    found = Resampling(codes, seed, draws).estimate(columns, lambda sums: np.abs(sums[:, 1:]).sum(axis=1) / sums[:, 0])
     return Estimate(found.value, max(found.low, 0.0), found.high)

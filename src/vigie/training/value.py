@@ -27,7 +27,8 @@ from vigie.training.evidence import Estimate, ValueEvidence
 from vigie.training.metrics import realised
 from vigie.training.strategies import acts_by_strategy
 
-NAN = float("nan")
+NEARLY = 1e-6
+"""An acceptance so near to 0 or 1 is certain."""
 FIRMNESS = 20.0
 """``alpha + beta`` of an acceptance around the declared one, as in Verbraken et al. (2013), whose 6 and 14 have the mean 0.3."""
 SHAPE = 12.0
@@ -168,7 +169,7 @@ def _parts(
             return None
         spread: Spread = (
             BetaSpread(FIRMNESS * accepted, FIRMNESS * (1 - accepted), 1 / accepted)
-            if 0 < accepted < 1
+            if NEARLY < accepted < 1 - NEARLY
             else Certain(1.0)
         )
         return (
