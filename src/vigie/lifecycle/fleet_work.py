@@ -17,6 +17,7 @@ from vigie.findings import Severity
 from vigie.lifecycle.fleet_state import Outcome
 from vigie.lifecycle.project import Project
 from vigie.training import TrainOptions
+from vigie.training.processes import one_thread
 
 if TYPE_CHECKING:
     from vigie.definition import Score
@@ -77,7 +78,8 @@ def work_on(piece: Piece) -> Done:
     try:
         project = _opened(piece)
         if piece.work == "train":
-            return _train(project, piece, began)
+            with one_thread():
+                return _train(project, piece, began)
         if piece.work == "check":
             return Done(_check(project, piece, began))
         return Done(_score(project, piece, began))

@@ -35,9 +35,6 @@ def each(
 ) -> Iterator[tuple[T, R | Lost]]:
     """*function* of every piece, in any order.
 
-    Learning libraries get one thread in each process, and here too where there is one worker only, so that sums are added
-    up in one order whatever the number of workers.
-
     Args:
         function: At the top level of a module; what it raises is raised here.
         pieces: Taken as they are needed.
@@ -45,9 +42,8 @@ def each(
         recycled: Pieces that a process does before another takes its place.
     """
     if workers <= 1:
-        with _one_thread():
-            for piece in pieces:
-                yield piece, function(piece)
+        for piece in pieces:
+            yield piece, function(piece)
         return
     waiting = iter(pieces)
     suspects: list[T] = []
@@ -78,31 +74,30 @@ def each(
                         suspects.append(piece)
             suspects += running.values() if suspects else ()
         # One of them brought the pool down. Each is tried once more, alone, and who does it again is named.
-        for piece in suspects:
-            yield piece, _alone(function, piece)
+        yield from _one_by_one(function, suspects)
         suspects = []
 
 
-def _alone(function: Callable[[T], R], piece: T) -> R | Lost:
-    with _pool(1, 1) as pool:
-        try:
-            return pool.submit(function, piece).result()
-        except BrokenProcessPool:
-            return Lost()
+def _one_by_one(function: Callable[[T], R], suspects: list[T]) -> Iterator[tuple[T, R | Lost]]:
+    left = list(suspects)
+    while left:
+        with _pool(1, len(left)) as pool:
+            while left:
+                piece = left.pop(0)
+                try:
+                    yield piece, pool.submit(function, piece).result()
+                except BrokenProcessPool:
+                    yield piece, Lost()
+                    break
 
 
 def _pool(workers: int, recycled: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, _prepared, max_tasks_per_child=recycled)
+    return ProcessPoolExecutor(workers, context, quiet_dependencies, max_tasks_per_child=recycled)
 
 
-def _prepared() -> None:
-    quiet_dependencies()
-    _one_thread()
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Linear algebra with one thread, from now on or within a ``with``."""
+def one_thread() -> AbstractContextManager[Any]:
+    """Within it, linear algebra has one thread, so that sums are added up in one order wherever the work is done."""
     # It acts on libraries that are loaded: scikit-learn brings those that learning uses.
     import sklearn.linear_model  # noqa: F401
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

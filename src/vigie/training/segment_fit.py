@@ -17,6 +17,7 @@ from vigie.training.capacity import Capacity
 from vigie.training.folds import Fold
 from vigie.training.make_bundle import exact_model
 from vigie.training.metrics import realised, row_log_loss
+from vigie.training.processes import one_thread
 from vigie.training.segment_guard import Difference, certain, difference, evidence
 
 PARAMS: dict[str, dict[str, object]] = {"lightgbm": {"learning_rate": 0.1, "rounds": 100}}
@@ -101,7 +102,8 @@ def try_segment(work: SegmentWork) -> SegmentAnswer:
     segment only.
     """
     try:
-        return _fitted(work) if work.final else _compared(work)
+        with one_thread():
+            return _fitted(work) if work.final else _compared(work)
     except VigieError as error:
         return SegmentAnswer(work.value, reason=error.what)
     except Exception as error:  # noqa: BLE001 - a segment that fails must not stop the others
