@@ -83,9 +83,19 @@ class _French(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, Said):
             return format(self._say(value), format_spec)
+        if isinstance(value, str):
+            return format(_named(value), format_spec)
         if isinstance(value, int | float | np.number) and not isinstance(value, bool):
             return french_number(format(value, format_spec))
         return format(value, format_spec)
+
+
+def _named(value: str) -> str:
+    """Names of candidates, alone or listed, as French calls them; any other text as it is."""
+    from vigie.report.french_models import NAMES
+
+    parts = value.split(", ")
+    return ", ".join(NAMES[part] for part in parts) if all(part in NAMES for part in parts) else value
 
 
 def french_number(written: str) -> str:
@@ -107,7 +117,19 @@ def catalogue(language: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name in catalogues():
         found |= import_module(f"vigie.report.{name}").CATALOGUE
-    return found
+    return {english: typeset(french) for english, french in found.items()}
+
+
+def typeset(french: str) -> str:
+    r"""French with the spaces that must not break: before ``: ; ? ! %`` and inside quotation marks.
+
+    >>> typeset("12 % ?")
+    '12\u202f%\u202f?'
+    """
+    fixed = french
+    for sign in ";?!%»":
+        fixed = fixed.replace(f" {sign}", f"\u202f{sign}")
+    return fixed.replace("« ", "«\u202f").replace(" :", "\u00a0:")
 
 
 def catalogues() -> Sequence[str]:
