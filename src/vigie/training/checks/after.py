@@ -16,6 +16,9 @@ from vigie.training.evidence import Evidence
 from vigie.training.result import CandidateResult, Metrics
 from vigie.wording import said
 
+EXPLAIN_OFF = frozenset({"VGL011", "VGL012", "VGT013", "VGT018", "VGT020"})
+"""Findings about the rows which say why probabilities of later rows are off, and what to do about it."""
+
 
 def check_result(
     candidates: Sequence[CandidateResult],
@@ -52,7 +55,9 @@ def check_result(
             found += same_for_everybody(winner, payoff)
     later = fit.worse_later(winner)
     # A model that ranks worse has probabilities that are off, too.
-    found += later or fit.off(winner)
+    if not later and not any(f.severity > Severity.NOTE and f.code in EXPLAIN_OFF for f in before):
+        later = fit.off(winner)
+    found += later
     found += read_curves(winner, evidence)
     return found
 

@@ -32,7 +32,8 @@ SEED = 0
 def check_rows(training_set: TrainingSet, rows: Rows, payoff: PayoffValues, split: Split) -> list[Finding]:
     """What there is to say about rows, features, split and cost matrix before anything is learned.
 
-    Outcomes of test rows are counted and compared between copies; no check measures a feature against them.
+    Outcomes of test rows are counted, compared between copies, and held against columns of the day of the export
+    (VGL012). Nothing is chosen by it: no feature is dropped, no row left out.
 
     Args:
         training_set: Rows with known outcomes.
@@ -51,25 +52,29 @@ def check_rows(training_set: TrainingSet, rows: Rows, payoff: PayoffValues, spli
     found = list(split.findings)
     dates = time_travel.later_dates(learned.columns, definitions, learned.labels, moments[train])
     found += dates
-    # A date that was set once the outcome was near is empty for the others: said once, as what it is.
-    alarming = {finding.where for finding in dates if finding.severity > Severity.NOTE}
+    windows = []
+    if isinstance(score.moments, Every):
+        windows = time_travel.own_window(
+            rows.columns, rows.labels, moments, customers, train, horizon=horizon, seed=SEED
+        )
+    found += windows
+    # Said once, as what it is: a date that was set once the outcome was near is empty for the others, and what holds
+    # part of the outcome's window looks like a copy of the outcome.
+    named_once = {("VGL003", finding.where) for finding in dates if finding.severity > Severity.NOTE}
+    named_once |= {(code, finding.where) for finding in windows for code in ("VGL001", "VGL007")}
     found += [
         finding
         for finding in leakage(learned.columns, definitions, learned.labels, seed=SEED)
-        if not (finding.code == "VGL003" and finding.where in alarming)
+        if (finding.code, finding.where) not in named_once
     ]
     numbers = running_numbers.running_numbers(learned.columns, learned.labels, customers[train], seed=SEED)
     found += numbers
     of_export = []
-    if score.has_time:
+    if in_time:
         of_export = time_travel.of_the_export(
-            learned.columns, definitions, learned.labels, moments[train], customers[train], seed=SEED
+            rows.columns, definitions, rows.labels, moments, customers, train, test, seed=SEED
         )
         found += of_export
-    if isinstance(score.moments, Every):
-        found += time_travel.own_window(
-            rows.columns, rows.labels, moments, customers, train, horizon=horizon, seed=SEED
-        )
 
     found += classes.few_rows(learned.labels, rows.labels[test])
     found += classes.nearly_constant_outcome(learned.labels)

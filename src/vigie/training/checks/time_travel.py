@@ -7,8 +7,8 @@ reference. What can still carry the future in is data that says nothing, or the 
 * a feature that predicts the outcome of its own moment far better than the same customer's value of one horizon
   earlier *or later* does (VGL011). An honest history knows more of the outcome of *t* when asked at *t* + horizon, since
   by then the outcome has happened; a feature that already holds part of the window ``[t, t + horizon)`` knows less;
-* a column without time that tells the outcomes of the last moments far better than those of the first (VGL012): it
-  has the value of the day it was exported, and knows most about what came just before.
+* a column without time that tells the outcomes of the last moments, the test's, far better than those of the first
+  (VGL012): it has the value of the day it was exported, and knows most about what came just before.
 
 A plain table with one moment and no dates gives none of these anything to hold on to. There, only the signs of
 :mod:`vigie.training.checks.leakage` are looked for, and to ask who fills a column in, and when, is the only real test.
@@ -40,10 +40,11 @@ LATER_SHARE = 0.005
 """Share of rows with a date after their moment that is worth a word."""
 LATER_AUC = 0.60
 """AUC of *lies after the moment* from which it is more than a plan, such as the end of a contract."""
-KNOWS, LOSES = 0.85, 0.10
-"""AUC of a feature at its own moment, and how much less one horizon earlier and later, that together are no accident."""
+KNOWS, LOSES, CERTAIN = 0.85, 0.10, 0.90
+"""AUC of a feature at its own moment, how much less one horizon earlier and later, that together are no accident, and AUC
+from which it is an error."""
 RISES, TELLS = 0.08, 0.60
-"""AUC that an undated column gains from the first third of the moments to the last, and that it reaches there."""
+"""AUC that an undated column gains from the first half of the training time to the test, and that it reaches there."""
 ERRORS, CLUSTERED_ERRORS = 4.0, 3.0
 """Standard errors; fewer where all rows of a customer count as one, which is more cautious than they are alike."""
 FEWEST_ROWS, FEWEST_RARE = 300, 30
@@ -168,6 +169,7 @@ def own_window(
                     later=later,
                     days=step / 86_400_000_000,
                 ),
+                Severity.ERROR if own >= CERTAIN else None,
             )
         )
     return found
@@ -206,22 +208,29 @@ def of_the_export(
     labels: np.ndarray,
     moments: np.ndarray,
     customers: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
     *,
     seed: int,
 ) -> list[Finding]:
-    """Columns without time that know more of later outcomes.
+    """Columns without time that know more of later outcomes: those of the test rows against the first half of training.
+
+    The test lies nearest to the export, so it is where such a column knows most, and makes the test figures too good.
+    Outcomes of test rows are looked at for that; nothing is chosen by it.
 
     Args:
-        features: Columns of the training rows.
+        features: Columns of all rows.
         definitions: Their definitions.
-        labels: 0 or 1 of the training rows.
-        moments: µs of the training rows.
-        customers: Keys of the training rows: rows of one customer are not independent.
+        labels: 0 or 1 of all rows.
+        moments: µs of all rows.
+        customers: Key of each row: rows of one customer are not independent.
+        train: Numbers of the training rows.
+        test: Numbers of the test rows, which are later.
         seed: Of the folds in which AUCs are measured.
     """
-    ends = np.quantile(moments, [1 / 3, 2 / 3])
-    parts = [np.flatnonzero(moments <= ends[0]), np.flatnonzero(moments > ends[1])]
-    if len(np.unique(moments)) < 6 or any(len(p) < FEWEST_ROWS or min(classes(labels[p])) < FEWEST_RARE for p in parts):
+    times = moments[train]
+    parts = [train[times <= np.quantile(times, 0.5)], test]
+    if len(np.unique(times)) < 2 or any(len(p) < FEWEST_ROWS or min(classes(labels[p])) < FEWEST_RARE for p in parts):
         return []
     several = [len(p) / len(np.unique(group_codes(customers[p]))) for p in parts]
     found = []
@@ -242,7 +251,7 @@ def of_the_export(
                 definition.name,
                 said(
                     "it has one value a customer, that of the day of the export, and ranks customers with an AUC of {early:.3f} in the "
-                    "first third of the moments and of {late:.3f} in the last: the nearer the export, the more it knows",
+                    "first half of the training time and of {late:.3f} in the test: the nearer the export, the more it knows",
                     early=early,
                     late=late,
                 ),
