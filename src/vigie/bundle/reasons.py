@@ -11,7 +11,7 @@ an input is encoded in. The base and all contributions of a customer sum to the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -193,6 +193,26 @@ class Explainer:
                 for i in rows.tolist():
                     scales[i] = own.scale
         return Contributions(features, tuple(scales), base, index, kept)
+
+    def all_explained(self, columns: Columns, rows: Sequence[Mapping[str, Any]], top: int) -> list[Explained]:
+        """What :meth:`explained` says of each of many customers, found together.
+
+        Args:
+            columns: Of the customers, as for :meth:`many`.
+            rows: The same values, customer by customer.
+            top: As for :meth:`row`.
+        """
+        found, names = self.many(columns, len(rows), top), self.features
+        return [
+            Explained(
+                scale,
+                base,
+                tuple(self.reason(names[i], value, row) for i, value in zip(index, values, strict=True) if value != 0),
+            )
+            for scale, base, index, values, row in zip(
+                found.scales, found.base.tolist(), found.index.tolist(), found.contribution.tolist(), rows, strict=True
+            )
+        ]
 
     def matrix(self, columns: Columns, n: int) -> Array:
         """Contributions of all :attr:`features`, shape (n, k + 1), the base last; for samples, not for a whole base."""

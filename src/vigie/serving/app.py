@@ -98,7 +98,7 @@ def create_app(
         if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
             raise refused(415, "content-type", f"{content_type} is not understood", "send application/json", "protocol")
         request = decode(body)
-        return Sent(rows_of(request, settings.max_rows), request.as_of, request.request_id)
+        return Sent(rows_of(request, settings.max_rows), request.as_of, request.request_id, request.reasons)
 
     kinds = models[default].kinds if isinstance(default, str) else {}
 

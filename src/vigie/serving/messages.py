@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from vigie.clock import iso, parse_moment
 from vigie.serving.refusal import from_decoding, refused
@@ -27,6 +27,11 @@ AsOf = Annotated[
     Meta(description="ISO 8601: the moment to score at, or that the values describe; default now. UTC without offset."),
 ]
 
+Reasons = Annotated[
+    int,
+    Meta(ge=0, le=20, description="Reasons wanted for each customer, the greatest first; 0, the default, for none."),
+]
+
 
 class Customer(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One customer to score: by id, or by values."""
@@ -43,6 +48,7 @@ class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     customers: Annotated[list[Customer] | None, Meta(description="Many customers, each by id or by values.")] = None
     as_of: AsOf | None = None
     request_id: RequestId | None = None
+    reasons: Reasons = 0
 
 
 class ModelAnswer(msgspec.Struct, frozen=True):
@@ -59,6 +65,24 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     bundle: str
 
 
+class ReasonAnswer(msgspec.Struct, frozen=True):
+    """What one input adds to a customer's score.
+
+    Attributes:
+        feature: Name of the input.
+        value: The customer's value; a date as ISO 8601; null where it is missing.
+        contribution: What it adds to the base, on reasons_scale; above 0 it raises the score.
+        words: The input with its value, e.g. "no order for 48 days".
+        effect: What it does, in plain words: "raises the score" or "lowers the score".
+    """
+
+    feature: str
+    value: bool | float | str | None
+    contribution: float
+    words: str
+    effect: str
+
+
 class PredictionAnswer(msgspec.Struct, frozen=True):
     """One customer's score and what to do.
 
@@ -69,6 +93,10 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
         segment: Risk segment.
         expected_value: Expected result of the decision in the project's currency; null where a sum is not known.
         as_of: The moment the values describe, ISO 8601.
+        reasons: The inputs that move the score most, the greatest first; only where reasons were asked for.
+        reasons_base: Score of the average customer on reasons_scale. The contributions of all inputs are the difference.
+        reasons_scale: What base and contributions are on: log_odds or probability of the score; with _before_calibration,
+            of the model's score before it is calibrated, which keeps the order.
     """
 
     customer_id: str | None
@@ -77,6 +105,9 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
     segment: str
     expected_value: float | None
     as_of: str
+    reasons: list[ReasonAnswer] | UnsetType = UNSET
+    reasons_base: float | UnsetType = UNSET
+    reasons_scale: str | UnsetType = UNSET
 
 
 class ScoreAnswer(msgspec.Struct, frozen=True):

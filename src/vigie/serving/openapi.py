@@ -163,6 +163,7 @@ def _score(
     examples = {"values": {"summary": "By values", "value": {"values": sent}}}
     if served.provider is not None:
         examples["id"] = {"summary": "By customer id", "value": {"customer_id": "1001"}}
+    examples["reasons"] = {"summary": "With the three greatest reasons", "value": {"values": sent, "reasons": 3}}
     examples["many"] = {
         "summary": "Many customers",
         "value": {"customers": [{"customer_id": "1001", "values": sent}, {"customer_id": "1002", "values": sent}]},
@@ -172,7 +173,7 @@ def _score(
             "tags": ["scoring"],
             "summary": f"Score one customer or many: {served.bundle.title}",
             "description": "By values or by customer id. The answer has one prediction for each customer, in order; "
-            "each is on record before it is sent.",
+            "each is on record before it is sent. With reasons, it says which inputs move the score most.",
             "operationId": operation,
             "requestBody": {
                 "required": True,

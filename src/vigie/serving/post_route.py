@@ -27,11 +27,13 @@ class Sent:
         rows: Who is to be scored.
         as_of: ISO 8601 moment to score at; ``None`` for now.
         request_id: As chosen by the caller in the body.
+        reasons: How many are wanted for each customer.
     """
 
     rows: Sequence[Row]
     as_of: str | None = None
     request_id: str | None = None
+    reasons: int = 0
 
 
 class PostRoute(BodyRoute):
@@ -65,5 +67,5 @@ class PostRoute(BodyRoute):
         if isinstance(self._scoring, RequestError):
             raise self._scoring
         moment = moment_asked(sent.as_of, posted.at)
-        asked = Asked(posted.request_id, posted.at, moment, posted.started, posted.caller)
+        asked = Asked(posted.request_id, posted.at, moment, posted.started, posted.caller, sent.reasons)
         return self._write(await self._scoring.score(sent.rows, asked))

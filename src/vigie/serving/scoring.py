@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vigie.bundle import ScoreRow
+import msgspec
+
+from vigie.bundle import Explained, ScoreRow
 from vigie.clock import iso, stopwatch
 from vigie.errors import InputError, VigieError
 from vigie.features.values import Columns
 from vigie.journal import Prediction, PredictionJournal, identifiers
-from vigie.serving.messages import ModelAnswer, PredictionAnswer, Row, ScoreAnswer
+from vigie.serving.messages import ModelAnswer, PredictionAnswer, ReasonAnswer, Row, ScoreAnswer
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Detail, RequestError, detail_of, from_error, refused
 from vigie.serving.served import Served
@@ -36,6 +38,7 @@ class Asked:
         as_of: The moment the values describe, microseconds UTC.
         started: Reading of the stopwatch when the whole request was there.
         caller: Who asked.
+        reasons: How many are wanted for each customer.
     """
 
     request_id: str
@@ -43,6 +46,7 @@ class Asked:
     as_of: int
     started: float
     caller: str
+    reasons: int = 0
 
 
 Scored = tuple[dict[str, Any], ScoreRow]
@@ -77,27 +81,34 @@ class Scoring:
         Raises:
             RequestError: A row does not fit, a customer is not known, or nothing can be looked up or recorded.
         """
-        quick = len(rows) < self._background and all(row.values is not None for row in rows)
-        events = self._record(rows, asked) if quick else await asyncio.to_thread(self._record, rows, asked)
+        quick = not asked.reasons and len(rows) < self._background and all(row.values is not None for row in rows)
+        events, explained = self._record(rows, asked) if quick else await asyncio.to_thread(self._record, rows, asked)
         for event in events:
             self._metrics.prediction(event.score, event.decision, event.segment)
         as_of = iso(asked.as_of)
-        return ScoreAnswer(
-            asked.request_id,
-            self._model,
-            [
-                PredictionAnswer(e.customer, e.probability, e.decision, e.segment, e.expected_value, as_of)
-                for e in events
-            ],
-        )
+        predictions = [
+            PredictionAnswer(e.customer, e.probability, e.decision, e.segment, e.expected_value, as_of) for e in events
+        ]
+        if asked.reasons:
+            predictions = [_with_reasons(one, why) for one, why in zip(predictions, explained, strict=True)]
+        return ScoreAnswer(asked.request_id, self._model, predictions)
 
-    def _record(self, rows: Sequence[Row], asked: Asked) -> list[Prediction]:
+    def _record(self, rows: Sequence[Row], asked: Asked) -> tuple[list[Prediction], list[Explained]]:
         try:
-            events = self._events(rows, self._scored(rows, asked), asked)
+            scored = self._scored(rows, asked)
+            explained = self._explained([values for values, _ in scored], asked.reasons) if asked.reasons else []
+            events = self._events(rows, scored, asked)
             self._journal.append(events)
         except VigieError as error:
             raise from_error(error) from error
-        return events
+        return events, explained
+
+    def _explained(self, values: list[dict[str, Any]], top: int) -> list[Explained]:
+        """Reasons are not recorded: values and bundle are, and give them again."""
+        explainer, n = self._served.explainer, len(values)
+        if n < self._background:
+            return [explainer.explained(row, top) for row in values]
+        return explainer.all_explained(self._scorer.columns(values), values, top)
 
     def _scored(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
         """The answer for each row: those with values together, those by id together."""
@@ -210,6 +221,16 @@ class Scoring:
             )
             for identifier, row, (values, answer) in zip(identifiers(asked.at, len(rows)), rows, scored, strict=True)
         ]
+
+
+def _with_reasons(prediction: PredictionAnswer, explained: Explained) -> PredictionAnswer:
+    reasons = [
+        ReasonAnswer(one.feature, one.value, one.contribution, str(one.words), str(one.effect))
+        for one in explained.reasons
+    ]
+    return msgspec.structs.replace(
+        prediction, reasons=reasons, reasons_base=explained.base, reasons_scale=explained.scale
+    )
 
 
 def _finite(amount: float) -> float | None:

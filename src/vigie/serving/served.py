@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vigie.bundle import Bundle, Scorer
+from vigie.bundle import Bundle, Explainer, Scorer
 from vigie.definition.kind import Kind
 from vigie.serving.provider import FeatureProvider
 
@@ -19,6 +19,7 @@ class Served:
         bundle: What answers, as loaded from its directory; its hash is in every answer and every record.
         provider: Looks up the features of a customer asked for by id; ``None``: values must be sent.
         scorer: Made from the bundle.
+        explainer: Likewise; prepares nothing before somebody asks for reasons.
 
     Raises:
         BundleError: The parts of the bundle do not fit together.
@@ -29,9 +30,11 @@ class Served:
     bundle: Bundle
     provider: FeatureProvider | None = None
     scorer: Scorer = field(init=False, repr=False)
+    explainer: Explainer = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scorer", Scorer(self.bundle))
+        object.__setattr__(self, "explainer", Explainer(self.bundle))
 
     @property
     def kinds(self) -> dict[str, Kind]:
