@@ -20,6 +20,7 @@ from vigie.cli import (
     models,
     notebook,
     score,
+    search,
     serve,
     stream,
     train,
@@ -61,6 +62,7 @@ program.command("ingest", rich_help_panel="Build")(ingest.ingest)
 program.command("explore", rich_help_panel="Build")(explore.explore)
 program.command("train", rich_help_panel="Build")(train.train)
 program.add_typer(fleet.group, name="fleet", help="All scores of a project at once.", rich_help_panel="Build")
+program.command("search", rich_help_panel="Build")(search.search)
 program.command("evaluate", rich_help_panel="Build")(evaluate.evaluate)
 program.command("models", rich_help_panel="Build")(models.models)
 program.add_typer(

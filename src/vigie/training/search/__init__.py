@@ -3,5 +3,6 @@
 from vigie.training.search.board import StudyPlace
 from vigie.training.search.news import SearchNews, Tell
 from vigie.training.search.search import FINAL_ROWS, join, search, study_name
+from vigie.training.search.studies import Study, studies
 
-__all__ = ["FINAL_ROWS", "SearchNews", "StudyPlace", "Tell", "join", "search", "study_name"]
+__all__ = ["FINAL_ROWS", "SearchNews", "Study", "StudyPlace", "Tell", "join", "search", "studies", "study_name"]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 MEMORY = "memory:"
+COMPLETE = "complete"
+"""Attribute of a study that has nothing left to look at."""
 BEAT = 5.0
 """Seconds between two signs of life of a running trial."""
 GRACE = 60.0
@@ -81,7 +83,7 @@ class Board:
         self.study, self.grace, self.beat = study, GRACE, BEAT
         self._storage = open_storage(url)
         direction = optuna.study.StudyDirection.MAXIMIZE if maximise else optuna.study.StudyDirection.MINIMIZE
-        with _told(url):
+        with told_in_words(url):
             try:
                 self._id = self._storage.create_new_study([direction], study)
             except optuna.exceptions.DuplicatedStudyError:
@@ -104,19 +106,32 @@ class Board:
                 running.setdefault(_slot(trial).number, trial)
                 continue
             if trial.number not in self._read:
-                self._read[trial.number] = _look(trial, earlier=trial.number in self._earlier)
+                self._read[trial.number] = look_of(trial, earlier=trial.number in self._earlier)
             look = self._read[trial.number]
             if look is not None:
                 through.setdefault(look.slot.number, look)
         return through, {number: trial for number, trial in running.items() if number not in through}
 
-    def take(self, slot: Slot, params: Mapping[str, object], space: Space, clock: Clock | None = None) -> int | None:
+    def complete(self) -> None:
+        """Writes down that nothing is left to look at."""
+        self._storage.set_study_user_attr(self._id, COMPLETE, True)
+
+    def take(
+        self,
+        slot: Slot,
+        params: Mapping[str, object],
+        space: Space,
+        *,
+        full: bool = True,
+        clock: Clock | None = None,
+    ) -> int | None:
         """The trial of *slot*, which is now this process's; ``None``: another one was faster.
 
         Args:
             slot: To look at.
             params: What it will be looked at with.
             space: Of the candidate.
+            full: Whether it is looked at as it would be fitted in the end.
             clock: For the trial's begin, which only people read.
         """
         import optuna
@@ -138,6 +153,7 @@ class Board:
                 "candidate": name,
                 "stage": slot.stage,
                 "rank": slot.rank,
+                "full": full,
                 "params": dict(params),
                 "host": socket.gethostname(),
                 "process": os.getpid(),
@@ -243,7 +259,7 @@ def open_storage(url: str) -> BaseStorage:
 
     if url == MEMORY:
         return InMemoryStorage()
-    with _told(url):
+    with told_in_words(url):
         made = sa.make_url(url)
         if made.drivername in ("postgresql", "postgres"):
             made = made.set(drivername="postgresql+psycopg")
@@ -261,7 +277,7 @@ def open_storage(url: str) -> BaseStorage:
 
 
 @contextlib.contextmanager
-def _told(url: str) -> Iterator[None]:
+def told_in_words(url: str) -> Iterator[None]:
     """Says a database's troubles in words of our own, without what is secret in *url*."""
     import optuna
     import sqlalchemy as sa
@@ -288,7 +304,7 @@ def _slot(trial: FrozenTrial) -> Slot:
     return Slot(told["slot"], told["candidate"], told["stage"], told["rank"])
 
 
-def _look(trial: FrozenTrial, *, earlier: bool) -> Look | None:
+def look_of(trial: FrozenTrial, *, earlier: bool) -> Look | None:
     """The look that *trial* holds; ``None``: it was given up."""
     packed = trial.user_attrs.get("outcome")
     if packed is None:
@@ -296,7 +312,7 @@ def _look(trial: FrozenTrial, *, earlier: bool) -> Look | None:
     raw = np.frombuffer(base64.b64decode(packed["raw"]), "<f8").astype(np.float64)
     told = json.loads(packed["told"])
     outcome = Outcome(**{**told, "steps": tuple(told["steps"]), "raw": raw})
-    return Look(_slot(trial), trial.user_attrs["params"], outcome, earlier)
+    return Look(_slot(trial), trial.user_attrs["params"], outcome, earlier, trial.user_attrs["full"])
 
 
 def _packed(outcome: Outcome) -> dict[str, str]:

@@ -64,9 +64,11 @@ class Look:
         params: What was given; empty: the defaults.
         outcome: What came of it.
         earlier: Whether it was there before this run began.
+        full: Whether it is the candidate as it would be fitted in the end, and not a sketch.
     """
 
     slot: Slot
     params: Mapping[str, object]
     outcome: Outcome
     earlier: bool = False
+    full: bool = True

@@ -13,6 +13,7 @@ import numpy as np
 
 from vigie import clock
 from vigie.economics import PayoffValues
+from vigie.errors import TrainingError
 from vigie.training.candidates import Candidate, Rows
 from vigie.training.capacity import Capacity
 from vigie.training.evidence import SearchSummary, Trial
@@ -91,6 +92,7 @@ def search(
                 told(looks, slot, done)
 
             looks = work(own, board, watch)
+        board.complete()
         board.close()
     keys = customers if customers is not None else np.arange(len(rows))
     tried = [
@@ -120,27 +122,48 @@ def join(
     options: TrainOptions,
     place: StudyPlace,
     tell: Tell = silent,
+    *,
+    study: str | None = None,
 ) -> tuple[Trial, ...]:
     """Takes part in the search that :func:`search` with the same arguments runs elsewhere, until it is complete.
 
     Nothing is fitted to all rows: the machine that began the search does that.
 
+    Args:
+        candidates: As there.
+        rows: As there.
+        payoff: As there.
+        folds: As there.
+        capacity: As there.
+        options: As there.
+        place: The same database.
+        tell: Told about the work.
+        study: Name of the study that is meant; ``None``: whichever these arguments make.
+
     Returns:
         All trials, whoever did them.
 
     Raises:
+        TrainingError: Data, choices or versions of libraries differ from those of *study*.
         MissingExtraError: A candidate that *options* name is not installed.
         StoreError: The database cannot be reached.
     """
     installed, _ = with_libraries(candidates, rows, options)
     problem = Problem(installed, rows, payoff, tuple(folds), capacity, options)
     plan = Plan(problem)
+    if study not in (None, study_name(place, problem)):
+        raise TrainingError(
+            "this machine has other data, another version of the project or of a library than the search",
+            where=str(study),
+            remedy="share the lake and the code, and install the same versions; or run `vigie train` here",
+        )
     with _opened(plan, place) as (board, url):
         extra = min(options.workers, plan.total({})) - 1
         with helpers(extra, url, board.study, problem):
             looks = work(
                 Plan(problem.on_one_thread()) if extra > 0 else plan, board, _Told(plan, tell, 1 + max(extra, 0))
             )
+        board.complete()
         board.close()
     return tuple(_trial(looks[number]) for number in sorted(looks))
 

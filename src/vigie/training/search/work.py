@@ -64,7 +64,7 @@ def _look_at(
     stop: Callable[[], bool] | None,
 ) -> None:
     candidate, params = plan.problem.candidate(slot.candidate), plan.params(slot, looks)
-    trial = board.take(slot, params, candidate.space)
+    trial = board.take(slot, params, candidate.space, full=plan.full(slot))
     if trial is None:
         return
     folds = 0
