@@ -53,5 +53,6 @@ CATALOGUE: dict[str, str] = {
     "nothing": "rien",
     "missing": "manquant",
     "{sentence}.": "{sentence}.",
+    "Page": "Page",
 }
 """English → French."""

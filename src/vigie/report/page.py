@@ -75,8 +75,8 @@ def page(
 
 
 def stylesheet() -> str:
-    """The style of every page: the colours, light and dark, and the rules of ``page.css``."""
-    rules = files("vigie.report").joinpath("page.css").read_text(encoding="utf-8")
+    """The style of every page: the colours, light and dark, and the rules of ``page.css`` and ``print.css``."""
+    rules = "".join(files("vigie.report").joinpath(name).read_text("utf-8") for name in ("page.css", "print.css"))
     light = f":root{{color-scheme:light dark;{declarations()};{_LIGHT_ONLY}}}"
     dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{declarations(DARK)};{_DARK_ONLY}}}}}"
     return f"{light}\n{dark}\n{rules}"
