@@ -26,7 +26,7 @@ from vigie.training.evidence import Estimate
 from vigie.training.metrics import auc, measure, realised, row_log_loss
 from vigie.training.options import TrainOptions
 from vigie.training.outer_folds import outer_folds
-from vigie.training.result import Metrics, SplitDescription, TrainingResult
+from vigie.training.result import Metrics, SplitDescription
 from vigie.training.rivals import DEFAULT, HAND_TUNED, default_lightgbm, hand_tuned_lightgbm
 from vigie.training.split import Split
 from vigie.training.strategies import acts_by_strategy
@@ -216,7 +216,7 @@ def _one(
     from vigie.training.train import train
 
     before = clock.stopwatch()
-    result = train(training_set, options, lambda doing, share: tell(doing, 0.95 * share), split=split)
+    result = train(training_set, options, lambda doing, share: tell(doing, 0.95 * share), split=split, evidence=False)
     seconds = clock.stopwatch() - before
     tell("rivals", 0.95)
     task = Task.of(training_set, options, split)
@@ -246,7 +246,7 @@ def _one(
         winner=result.winner,
         params=ours.params,
         calibration=ours.calibration,
-        features=_features(result),
+        features=len(result.bundle.features),
         metrics=metrics,
         best_fixed=fixed,
         seconds=seconds,
@@ -256,11 +256,6 @@ def _one(
 
 def _rule(rule: Any) -> np.ndarray | None:
     return rule.data.astype(np.float64) if rule is not None else None
-
-
-def _features(result: TrainingResult) -> int:
-    selection = result.evidence.selection
-    return len(selection.kept) if selection is not None and selection.used else len(result.training_set.features)
 
 
 def _summed_up(
