@@ -97,17 +97,18 @@ def alike(
     names = associations.names
     order = sorted(range(len(names)), key=lambda i: (-telling.get(names[i], 0.0), names[i]))
     strong = np.nan_to_num(np.abs(associations.matrix), nan=0.0) > least
-    free = np.ones(len(names), dtype=bool)
+    dropped: set[int] = set()
+    kept: set[int] = set()
     found = []
     for i in order:
-        if not free[i]:
+        if i in dropped:
             continue
-        free[i] = False
-        with_it = [
-            j for j in order if free[j] and strong[i, j] and _replaces(associations.levels[i], associations.levels[j])
-        ]
-        free[with_it] = False
+        # One that was looked at before and kept for nothing can still be put to a finer one.
+        others = (j for j in order if j != i and strong[i, j] and j not in dropped and j not in kept)
+        with_it = [j for j in others if _replaces(associations.levels[i], associations.levels[j])]
         if with_it:
+            dropped.update(with_it)
+            kept.add(i)
             found.append((names[i], [names[j] for j in with_it]))
     return found
 

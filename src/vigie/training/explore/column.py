@@ -38,6 +38,7 @@ class Column:
         most_rows: Its rows.
         quantiles: Lowest, first quartile, median, third quartile, highest of a number or time (µs); empty for others.
         mean: Of a number; share of true of a boolean; NaN for others.
+        whole: Whether all values of a number are whole numbers.
         bins: Distribution of a number or time (ms) by outcome, with what lies beyond the 0.5 and 99.5 percentiles in the
             outermost bins; empty for others.
         extremes: Of a number of at least three values.
@@ -60,6 +61,7 @@ class Column:
     most_rows: int
     quantiles: tuple[float, ...]
     mean: float
+    whole: bool
     bins: tuple[Bin, ...]
     extremes: Extremes | None
     grouping: Grouping | None
@@ -89,13 +91,8 @@ class Column:
         known = self.rows - self.missing
         if known < 200 or self.kind in (Kind.BOOLEAN, Kind.TIME):
             return False
-        whole = self.kind is not Kind.NUMBER or self.distinct == known
-        return whole and self.distinct >= 0.9 * known and (self.kind is not Kind.NUMBER or self._counts_up)
-
-    @property
-    def _counts_up(self) -> bool:
-        # Whole numbers that never repeat: keys. Amounts to the cent may all differ as well.
-        return all(float(q).is_integer() for q in self.quantiles[::2])
+        # Whole numbers that hardly repeat are keys; amounts to the cent may all differ as well.
+        return (self.kind is not Kind.NUMBER or self.whole) and self.distinct >= 0.9 * known
 
 
 def look(
@@ -133,6 +130,7 @@ def look(
         most_rows=most_rows,
         quantiles=tuple(float(q) for q in np.quantile(known.data, [0, 0.25, 0.5, 0.75, 1])) if number else (),
         mean=float(known.data.mean()) if values.kind in (Kind.NUMBER, Kind.BOOLEAN) and not empty else NAN,
+        whole=values.kind is Kind.NUMBER and bool((known.data == np.rint(known.data)).all()),
         bins=_bins(known, labels[~nulls]) if number else (),
         extremes=extremes_of(name, known, labels[~nulls]) if values.kind is Kind.NUMBER and not empty else None,
         grouping=grouping,

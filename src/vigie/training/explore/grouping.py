@@ -65,12 +65,13 @@ def grouping_of(name: str, values: Values) -> Grouping:
     # Said, not merely written: the page may be in another language. A category that is called so keeps its name.
     if rare:
         words[column.unseen] = said("other ({number:,})", number=len(rare))
-    if missing and column.null not in column.codes and column.null != column.unseen:
-        words[column.null] = said("missing")
     levels = np.bincount(codes, minlength=column.levels)
     of = dict(zip(column.kept, column.codes, strict=True))
     ordered = [of[text] for text, _ in before if text in kept]
-    ordered += [level for level in range(column.levels) if level not in ordered and words[level] != "missing"]
-    ordered += [level for level in range(column.levels) if level not in ordered]
+    null = column.null if missing and column.null not in column.codes and column.null != column.unseen else -1
+    ordered += [level for level in range(column.levels) if level not in ordered and level != null]
+    if null >= 0:
+        ordered.append(null)
+        words[null] = said("missing")
     after = tuple((words[level], int(levels[level])) for level in ordered if levels[level])
     return Grouping(before, after, tuple(words), codes, len(rare), sum(rare), missing)

@@ -16,6 +16,7 @@ from vigie.training.explore.exploration import Exploration
 from vigie.training.explore.grouping import RARE, Grouping
 from vigie.training.explore.page.shared import link, listed, paragraph
 from vigie.training.explore.shown import worded
+from vigie.wording import Said
 
 AT_ONCE, DRAWN = 3, 8
 """Columns whose pies are shown, and those that are drawn at all."""
@@ -59,7 +60,8 @@ def section(found: Exploration) -> Section:
 
 def slices(grouping: Grouping) -> tuple[list[Slice], list[Slice]]:
     """The slices before and after; categories that become *other* are marked in the first."""
-    kept = {label for label, _ in grouping.after}
+    # What was grouped or is missing is said; a category has the name that the data give it, were it "missing".
+    kept = {label for label, _ in grouping.after if not isinstance(label, Said)}
     before = [Slice(text, rows, "kept" if text in kept else "rare") for text, rows in grouping.before]
     if len(before) > SLICES:
         rest = before[SLICES - 1 :]
@@ -69,10 +71,9 @@ def slices(grouping: Grouping) -> tuple[list[Slice], list[Slice]]:
         ]
     if grouping.missing:
         before.append(Slice(say("missing"), grouping.missing, "missing"))
-    of = dict(grouping.before)
     after = []
     for label, rows in grouping.after:
-        style = "kept" if label in of else "missing" if rows == grouping.missing and label == "missing" else "rare"
+        style = "kept" if not isinstance(label, Said) else "missing" if label.template == "missing" else "rare"
         after.append(Slice(worded(label), rows, style))
     return before, after
 

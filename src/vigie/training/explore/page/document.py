@@ -37,7 +37,10 @@ def render(found: Exploration, *, generated_at: int, language: str = "en") -> st
     Raises:
         SettingsError: The language is not known.
     """
-    with speaking(language):
+    from altair.utils.schemapi import debug_mode
+
+    # That the charts fit the schema is for tests; here it would take half of the time.
+    with speaking(language), debug_mode(False):
         sections = [
             know.section(found),
             overview.section(found),
