@@ -54,7 +54,8 @@ from vigie.training import TrainOptions
 from vigie.training.candidates import CANDIDATES, FitOptions
 from vigie.training.cross_validate import cross_validate
 from vigie.training.folds import make_folds
-from vigie.training.segments import Segments, fit_segments, validated_rows
+from vigie.training.segment_rows import validated_rows
+from vigie.training.segments import Segments, fit_segments
 from vigie.training.task import Task
 from vigie.training.tried import Tried
 

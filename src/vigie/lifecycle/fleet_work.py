@@ -167,7 +167,9 @@ def _train(project: Project, piece: Piece, began: float) -> Done:
     from vigie.training.train import train
 
     score = project.score(piece.score)
-    result = train(_training_set(project, score, piece), piece.options)
+    # What only a report shows is left out without one; a policy of fairness needs its groups all the same.
+    evidence = piece.reports or score.fairness is not None
+    result = train(_training_set(project, score, piece), piece.options, evidence=evidence)
     reports = project.reports_folder / score.name
     reports.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=reports, prefix=".bundle-") as scratch:

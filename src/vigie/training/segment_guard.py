@@ -1,7 +1,7 @@
 """Whether a segment's own model is really better than the common one, however many segments are looked at.
 
 Of a thousand segments that do not differ some look as if they did. So each difference gets a p-value, paired row by row and
-clustered by customer, and those are accepted that keep the expected share of false ones among the accepted below 5 %
+clustered by customer, and those are accepted that keep the expected share of false ones among the accepted below 1 %
 (Benjamini & Hochberg 1995): strict where few segments differ, generous where many do.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FALSE_SHARE = 0.05
+FALSE_SHARE = 0.01
 """Share of segments with a model of their own for which it is no better, at most, in expectation."""
 
 
@@ -75,7 +75,7 @@ def evidence(money: Difference, loss: Difference) -> float:
 def accepted(p_values: Sequence[float], share: float = FALSE_SHARE) -> list[bool]:
     """Which are small enough that at most *share* of them are expected to be false (Benjamini & Hochberg 1995).
 
-    >>> accepted([0.001, 0.2, 0.02, 0.9])
+    >>> accepted([0.001, 0.2, 0.004, 0.9])
     [True, False, True, False]
     """
     n = len(p_values)

@@ -21,7 +21,7 @@ from vigie.training.calibrate import choose_calibration
 from vigie.training.candidates import CANDIDATES, FitOptions, Rows
 from vigie.training.capacity import Capacity
 from vigie.training.evidence import Estimate, SegmentOutcome
-from vigie.training.folds import VALIDATED_ROWS, Fold
+from vigie.training.folds import Fold
 from vigie.training.options import TrainOptions
 from vigie.training.processes import Lost, each
 from vigie.training.segment_fit import SegmentAnswer, SegmentWork, learners, try_segment
@@ -46,22 +46,8 @@ MOST_FOLDS = 3
 they tell."""
 MOST_SEGMENTS = 20_000
 """Values of ``by``, at most."""
-VALIDATED_EACH = 500
-"""Rows of each segment that cross-validation validates, on average, where there are many segments."""
 FEW = 8
 """Segments below which starting processes takes longer than they save."""
-
-
-def validated_rows(training_set: TrainingSet) -> int | None:
-    """Rows that cross-validation has to validate so that segments can be compared: for :func:`vigie.training.folds.make_folds`.
-
-    ``None``, as many as ever, where the score has no segments.
-    """
-    name = by_input(training_set.score)
-    if not name:
-        return None
-    by = {**training_set.extras, **training_set.features}[name]
-    return max(VALIDATED_ROWS, VALIDATED_EACH * int(np.count_nonzero(_counts(by))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,22 +91,6 @@ class _Training:
     def members(self, code: int) -> np.ndarray:
         """Rows of a segment, increasing."""
         return self.order[self.begin[code] : self.begin[code + 1]]
-
-
-def train_segments(
-    training_set: TrainingSet,
-    rows: Rows,
-    payoff: PayoffValues,
-    capacity: Capacity,
-    folds: Sequence[Fold],
-    common: Tried,
-    split: Split,
-    options: TrainOptions,
-    tell: Progress | None = None,
-) -> tuple[tuple[Part, ...], tuple[SegmentOutcome, ...]]:
-    """Parts and outcomes of :func:`fit_segments`."""
-    found = fit_segments(training_set, rows, payoff, capacity, folds, common, split, options, tell)
-    return found.parts, found.outcomes
 
 
 def fit_segments(

@@ -17,6 +17,7 @@ from vigie.training.candidates import Rows
 from vigie.training.capacity import Capacity
 from vigie.training.folds import Fold, make_folds
 from vigie.training.options import TrainOptions
+from vigie.training.segment_rows import validated_rows
 from vigie.training.split import Split, split_rows
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Task:
             horizon=score.horizon.microseconds if score.horizon is not None else 0,
             folds=options.folds_for(len(divided.train)),
             seed=options.seed,
+            validated=validated_rows(training_set),
         )
         return cls(rows, payoff, divided, train, part(divided.test), folds)
 
