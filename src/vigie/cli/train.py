@@ -78,6 +78,10 @@ def train(
     language: Annotated[
         str | None, typer.Option("--language", help="Of the report: en or fr.", show_default="en, or [report] language")
     ] = None,
+    pdf: Annotated[
+        bool | None,
+        typer.Option("--pdf/--no-pdf", help="Write the report as PDF too.", show_default="no, or [report] pdf"),
+    ] = None,
     register: Annotated[bool, typer.Option("--register/--no-register", help="Make the winner the champion.")] = True,
     project: Folder = Path(),
     environment: Environment = None,
@@ -106,6 +110,6 @@ def train(
         summaries.ingested(reports)
     with screen.stage(f"Train {score.name}") as progress:
         trained = train_score(
-            opened, score, options, register=register, spark=spark, language=language, progress=progress
+            opened, score, options, register=register, spark=spark, language=language, pdf=pdf, progress=progress
         )
     summaries.trained(trained)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vigie.training import TrainingResult, TrainOptions
 
 Progress = Callable[[str, float], None]
+CARDS = ("model_card.md", "data_sheet.md")
+"""Files that are written beside a report."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ def train_score(
     register: bool = True,
     spark: SparkSession | str | None = None,
     language: str | None = None,
+    pdf: bool | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Build the training set, try the candidates, write report and bundle, and register the winner as champion.
@@ -68,10 +71,13 @@ def train_score(
         register: Whether the winner goes to the registry. Without, its bundle is only written.
         spark: Session or URL of a master: the training set is computed there. Models are fitted here.
         language: Of the report, ``"en"`` or ``"fr"``; ``None``: as in ``vigie.toml``.
+        pdf: Whether the report is written as PDF too; ``None``: as in ``vigie.toml``.
         progress: Told what is being done and the share done.
 
     Raises:
         SettingsError: The language is not known.
+        MissingExtraError: A PDF is asked for and ``vigie[pdf]`` not installed.
+        StoreError: The database of searches cannot be reached.
         ContractError: A source was not ingested yet.
         DefinitionError: The definition does not fit the contracts.
         TrainingError: No model can be learned.
@@ -80,14 +86,20 @@ def train_score(
     """
     from vigie.bundle import write_bundle
     from vigie.features.training_set import MEMORY, build_training_set
+    from vigie.lifecycle.search import study_place
     from vigie.report.language import translator
+    from vigie.report.pdf import require_printer, write_pdf
     from vigie.training.record import training_run
     from vigie.training.report import write_report
     from vigie.training.train import train
 
     started = project.clock.now()
     spoken = language or str(project.settings.report.get("language") or "en")
-    translator(spoken)  # a wrong language is told before any work is done
+    printed = bool(project.settings.report.get("pdf")) if pdf is None else pdf
+    # What cannot be had is told before any work is done.
+    translator(spoken)
+    if printed:
+        require_printer()
     schema = project.schema(score)
     bound = score.bound(schema)
     memory = int(project.settings.train.get("memory") or MEMORY)
@@ -105,7 +117,8 @@ def train_score(
         training_set = build_training_set(
             bound, project.lake, schema, as_of=started, memory=memory, progress=told, texts=texts
         )
-    result = train(training_set, options, part(progress, 0.25, 0.95))
+    place = study_place(project, bound, options, started) if options.trials != 0 else None
+    result = train(training_set, options, part(progress, 0.25, 0.95), place=place)
     tell(progress, "report", 0.95)
     reports = project.reports_folder / score.name
     reports.mkdir(parents=True, exist_ok=True)
@@ -119,15 +132,17 @@ def train_score(
     report = write_report(
         result, folder / "report.html", generated_at=started, bundle_hash=bundle_hash, language=spoken
     )
+    files = [report, *(folder / name for name in CARDS)]
+    if printed:
+        tell(progress, "report on paper", 0.96)
+        files.append(write_pdf(report.read_text("utf-8"), report.with_suffix(".pdf"), generated_at=started))
     summary = folder / "summary.json"
     summary.write_text(json.dumps(summary_of(result, bundle_hash), indent=2) + "\n", "utf-8")
-    cards = [folder / name for name in ("model_card.md", "data_sheet.md")]
     blockers = tuple(sorted({found.code for found in result.findings if found.severity is Severity.ERROR}))
     version = None
     if register:
         tell(progress, "registry", 0.97)
-        files = {one.name: one for one in (report, summary, *cards)}
-        run = training_run(result, files=files, started=started)
+        run = training_run(result, files={one.name: one for one in (*files, summary)}, started=started)
         version = project.registry.log(run, alias=None if blockers else "champion")
     return Trained(result, version, blockers, report, summary, bundle)
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from vigie.clock import iso
+from vigie.clock import iso, parse_moment
 from vigie.errors import MissingExtraError, VigieError
 from vigie.report.html import Html, tag
 from vigie.report.language import LANGUAGES, say, speaking
@@ -25,6 +25,7 @@ SCALES = (1.0, 0.95, 0.9, 0.86, 0.82, 0.78, 0.74, 0.7)
 
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _LANGUAGE = re.compile(r'<html lang="([a-z]+)"')
+_WRITTEN = re.compile(r'<meta name="date" content="([0-9T:.Z+-]+)">')
 _FIRST = re.compile(r'(<section id="answer".*?</section>)', re.DOTALL)
 _MAIN = re.compile(r"(<main>).*(</main>)", re.DOTALL)
 _FONTS = "vigie-fonts:///"
@@ -37,7 +38,8 @@ def write_pdf(html: str, path: Path, *, generated_at: int | None = None) -> Path
     Args:
         html: The document.
         path: File to write, replaced where it exists; its folder is made where it is missing.
-        generated_at: The moment that the file says it was made, µs since 1970 UTC; ``None``: the epoch.
+        generated_at: The moment that the file says it was made, µs since 1970 UTC; ``None``: when the page was
+            written, or the epoch where it does not say.
 
     Returns:
         *path*.
@@ -63,6 +65,7 @@ def pdf(html: str, *, generated_at: int | None = None) -> bytes:
     Raises:
         MissingExtraError: PlutoPrint is not installed.
     """
+    generated_at = _written(html) if generated_at is None else generated_at
     styled = _styled(html, _style(html, generated_at))
     scale = one_page(styled)
     book = _book(_styled(styled, f"@media print{{#answer{{font-size:{scale}em}}}}"))
@@ -80,6 +83,11 @@ def pdf(html: str, *, generated_at: int | None = None) -> bytes:
     return stream.getvalue()
 
 
+def _written(html: str) -> int | None:
+    found = _WRITTEN.search(html)
+    return parse_moment(found[1]) if found else None
+
+
 def one_page(html: str) -> float:
     """The largest of :data:`SCALES` at which the first section fits one sheet together with the page's head."""
     first = _FIRST.search(html)
@@ -92,6 +100,15 @@ def one_page(html: str) -> float:
         if _book(_styled(alone, style)).get_page_count() == 1:
             return scale
     return SCALES[-1]
+
+
+def require_printer() -> None:
+    """Does nothing where pages can be printed.
+
+    Raises:
+        MissingExtraError: PlutoPrint is not installed.
+    """
+    _plutoprint()
 
 
 def _plutoprint() -> Any:
