@@ -141,7 +141,13 @@ def train(
     )
     found = gather(run, lambda doing, share: tell(doing, 0.91 + 0.08 * share)) if evidence else Evidence(search=summary)
     findings += check_result(
-        results, champion, strategies, found, kind=type(score.decision).__name__.lower(), payoff=test.payoff
+        results,
+        champion,
+        strategies,
+        found,
+        kind=type(score.decision).__name__.lower(),
+        payoff=test.payoff,
+        before=findings,
     )
     if score.fairness is not None:
         findings += fairness_findings(score.fairness, found.fairness)
