@@ -19,6 +19,7 @@ from vigie.cli import (
     init,
     models,
     notebook,
+    report,
     score,
     search,
     serve,
@@ -64,6 +65,7 @@ program.command("train", rich_help_panel="Build")(train.train)
 program.add_typer(fleet.group, name="fleet", help="All scores of a project at once.", rich_help_panel="Build")
 program.command("search", rich_help_panel="Build")(search.search)
 program.command("evaluate", rich_help_panel="Build")(evaluate.evaluate)
+program.command("report", rich_help_panel="Build")(report.report)
 program.command("models", rich_help_panel="Build")(models.models)
 program.add_typer(
     features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"

@@ -38,6 +38,7 @@ def page(
     subtitle: Content = "",
     footer: Content = "",
     style: str = "",
+    written: str = "",
 ) -> str:
     """A complete HTML document in the language being spoken, offline and without a script.
 
@@ -47,6 +48,7 @@ def page(
         subtitle: A line below the heading.
         footer: A line at the end.
         style: CSS rules of this page alone.
+        written: The moment it was written (ISO 8601), which a print of it then carries too; empty: not said.
     """
     entries = tag("ol", *(_entry(number, section) for number, section in enumerate(sections, 1)))
     body = tag(
@@ -67,6 +69,7 @@ def page(
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="date", content=written) if written else "",
         tag("title", title),
         tag("style", Html(f"{stylesheet()}\n{style}" if style else stylesheet())),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vigie.clock import iso
 from vigie.errors import TrainingError
 from vigie.findings import Severity
 from vigie.report.blocks import finding_list
@@ -73,7 +74,8 @@ def _render(subject: Subject, generated_at: int, bundle_hash: str) -> str:
     subtitle = join(words, tag("span", time(generated_at), class_="together"))
     footer = say("Written by Vigie. This file loads nothing from elsewhere and can be passed on as it is.")
     title = say("Score “{name}”", name=result.training_set.score.name)
-    return page(title, [part for part in sections if part is not None], subtitle=subtitle, footer=footer)
+    shown = [part for part in sections if part is not None]
+    return page(title, shown, subtitle=subtitle, footer=footer, written=iso(generated_at))
 
 
 def write_report(
