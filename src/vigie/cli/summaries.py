@@ -70,6 +70,20 @@ def trained(done: Trained) -> None:
             say(
                 f"[dim]{words:<24}[/] {money(value, currency, sign=True):>12}   [dim]{_against(ours.value - value, currency)}[/]"
             )
+    found = result.evidence
+    if found.value is not None:
+        low, high = (
+            money(end, currency, sign=True) for end in (found.value.over_rival.low, found.value.over_rival.high)
+        )
+        rival = STRATEGIES.get(found.value.rival, found.value.rival)
+        say(f"[dim]against the best fixed way ({rival}), 95 % interval:[/] {low} to {high}")
+    if found.comparison is not None and len(found.comparison.same) > 1:
+        say(f"[dim]{escape(found.comparison.words)}[/]")
+    if found.selection is not None:
+        say(f"[dim]{escape(found.selection.words)}[/]")
+    own = sum(one.model == "own" for one in found.segments)
+    if found.segments:
+        say(f"[dim]{own:,} of {len(found.segments):,} segments have a model of their own[/]")
     console.print()
     findings(result.findings, at_most=6)
     if done.version is not None and not done.blockers:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from vigie.registry import ModelVersion
     from vigie.training import TrainingResult, TrainOptions
+    from vigie.training.evidence import Estimate, Evidence
 
 Progress = Callable[[str, float], None]
 CARDS = ("model_card.md", "data_sheet.md")
@@ -166,11 +167,36 @@ def summary_of(result: TrainingResult, bundle_hash: str) -> dict[str, Any]:
         "value_per_customer": {name: _number(metrics.value) for name, metrics in result.strategies.items()},
         "acted": _number(best.test.acted),
         "auc_by_candidate": {one.name: _number(one.test.auc) for one in result.candidates},
+        "auc_in_cross_validation": {one.name: _number(one.cv_mean.auc) for one in result.candidates},
+        **_evidence_of(result.evidence),
         "findings": [{"code": f.code, "severity": f.severity.label, "where": f.where} for f in result.findings],
         "bundle": bundle_hash,
         "data_versions": dict(result.training_set.versions),
         "seconds": round(result.seconds, 1),
     }
+
+
+def _evidence_of(found: Evidence) -> dict[str, Any]:
+    """What is more than metrics, where it was worked out."""
+    data: dict[str, Any] = {}
+    if found.search is not None:
+        data["trials"] = len(found.search.trials)
+    if found.comparison is not None:
+        data["same"] = list(found.comparison.same)
+    if found.value is not None:
+        value = found.value
+        data["value_interval"] = {name: _ends(one) for name, one in value.strategies.items()}
+        data["best_fixed"] = value.rival
+        data["over_best_fixed"] = {"value": _number(value.over_rival.value), "interval": _ends(value.over_rival)}
+    if found.selection is not None:
+        data["features_kept"] = len(found.selection.kept) if found.selection.used else None
+    if found.segments:
+        data["segments_with_own_model"] = sum(one.model == "own" for one in found.segments)
+    return data
+
+
+def _ends(one: Estimate) -> list[float | None]:
+    return [_number(one.low), _number(one.high)]
 
 
 def _number(value: float) -> float | None:

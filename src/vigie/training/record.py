@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,7 @@ def training_run(
     metrics = {f"test.{key}": value for key, value in best.test.to_data().items()}
     metrics |= {f"cv.{key}": value for key, value in best.cv_mean.to_data().items()}
     metrics |= {f"strategy.{name}.value": found.value for name, found in result.strategies.items()}
+    metrics |= _evidence(result)
     options = {f"option.{key}": value for key, value in asdict(result.options).items()}
     tags = {
         "vigie.score": data.score.name,
@@ -56,6 +58,23 @@ def training_run(
         started=started,
         seconds=result.seconds,
     )
+
+
+def _evidence(result: TrainingResult) -> dict[str, float]:
+    """Figures beside the metrics; what is not defined is left out, since MLflow takes no NaN everywhere."""
+    found = result.evidence
+    figures = dict(found.scores)
+    if found.value is not None:
+        for name, one in (("over_rival", found.value.over_rival), ("savings", found.value.savings)):
+            figures |= {f"{name}": one.value, f"{name}.low": one.low, f"{name}.high": one.high}
+    if found.reliability is not None:
+        figures |= {
+            "calibration.slope": found.reliability.slope.value,
+            "calibration.offset": found.reliability.offset.value,
+        }
+    for group in found.fairness:
+        figures |= {f"fairness.{group.feature}.{gap.measure}": gap.gap.value for gap in group.gaps}
+    return {f"evidence.{name}": float(value) for name, value in figures.items() if math.isfinite(value)}
 
 
 def _candidate(one: CandidateResult, *, winner: bool) -> CandidateRun:
