@@ -41,7 +41,7 @@ class NeuralNetwork:
     name, title, complexity, learns, slow = "neural_network", "Neural network", 5, True, True
     extra = "train"
     space = SPACE
-    cost = 10
+    cost = 12
     sketch = SKETCH
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
@@ -57,7 +57,7 @@ class NeuralNetwork:
             "units": 16,
             "penalty": 6.0,
             "learning_rate": 5e-3,
-            "epochs": 30,
+            "epochs": 20,
             "networks": NETWORKS,
             **options.params,
         }
