@@ -99,6 +99,12 @@ class TreesModel:
             self._made.append(made)
         return self._made[0]
 
+    @property
+    def nodes(self) -> int:
+        """Inner nodes of all trees: what an explanation of one row takes is in proportion."""
+        lines = (line for line in self.text.split("\n") if line.startswith("num_leaves="))
+        return sum(int(line.removeprefix("num_leaves=")) - 1 for line in lines)
+
     def contributions(self, X: Array) -> Array:
         trees = self._explained()
         if trees is None:
