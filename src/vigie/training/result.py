@@ -108,7 +108,7 @@ class CandidateResult:
         fit_seconds: Of the final fit.
         diagnosis: Over- or under-fitting, in words.
         probability_test: Calibrated probability of each test row, shape (test_rows,).
-        calibration: ``"identity"``, ``"sigmoid"`` or ``"isotonic"``.
+        calibration: ``"identity"``, ``"sigmoid"``, ``"beta"`` or ``"isotonic"``.
         min_gain: It acts on a customer when the expected gain of doing so is at least this much money.
         note: What a reader must know, e.g. that it saw a sample of the rows. Empty: nothing.
     """
