@@ -8,13 +8,23 @@ from typing import Any, TypeVar
 import msgspec
 
 from vigie.errors import BundleError
+from vigie.wording import Said
 
 T = TypeVar("T")
 
 
 def stored(data: Any) -> bytes:
-    """*data* as JSON: keys sorted, numbers in their shortest exact form, nothing superfluous; NaN becomes null."""
-    return msgspec.json.encode(data, order="sorted")
+    """*data* as JSON: keys sorted, numbers in their shortest exact form, nothing superfluous; NaN becomes null.
+
+    Of a sentence that remembers how it was made (:class:`vigie.wording.Said`) the text is kept.
+    """
+    return msgspec.json.encode(data, order="sorted", enc_hook=_text)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Said):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} is not plain data")
 
 
 def read_stored(files: Mapping[str, bytes], name: str, kind: type[T]) -> T:

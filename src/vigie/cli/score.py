@@ -21,6 +21,9 @@ def score(
     project: Folder = Path(),
     environment: Environment = None,
     spark: Spark = None,
+    reasons: Annotated[
+        int, typer.Option(min=0, max=20, help="Reasons to add for each customer, in words, the greatest first.")
+    ] = 0,
     as_of: AsOf = None,
 ) -> None:
     """Score everybody in the population and decide, within the capacity; the result is a table of the lake."""
@@ -29,5 +32,5 @@ def score(
     opened = open_project(project, environment, as_of)
     chosen = opened.score(name)
     with screen.stage(f"Score {chosen.name}") as progress:
-        scored = score_base(opened, chosen, alias=alias, output=output, spark=spark, progress=progress)
+        scored = score_base(opened, chosen, alias=alias, output=output, spark=spark, reasons=reasons, progress=progress)
     summaries.scored(scored)

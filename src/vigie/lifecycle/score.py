@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".parquet")
 
+MOST_REASONS = 20
+"""Reasons for one customer at most."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScoredBase:
@@ -63,6 +66,7 @@ def score_base(
     alias: str = "champion",
     output: Path | None = None,
     spark: SparkSession | str | None = None,
+    reasons: int = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> ScoredBase:
     """Score the population of this moment with the model that *alias* points at.
@@ -77,19 +81,23 @@ def score_base(
         alias: Of the model, or its version.
         output: File to write besides, CSV or Parquet.
         spark: Session or URL of a master: features and scores are computed there. Decisions and the table are made here.
+        reasons: How many reasons to add for each customer, at most :data:`MOST_REASONS`: ``reason_1`` in words,
+            ``reason_1_contribution`` … on the scale of the model (``docs/explanation/reasons.md``).
         progress: Told what is being done and the share done.
 
     Raises:
         RegistryError: There is no such model.
-        SettingsError: *output* is neither CSV nor Parquet.
+        SettingsError: *output* is neither CSV nor Parquet, or *reasons* is out of range.
         FeatureError: Nobody is in the population.
     """
     import polars as pl
 
     from vigie.bundle import Scorer
     from vigie.features.training_set import build_feature_set
-    from vigie.lifecycle.scored_rows import scored_rows
+    from vigie.lifecycle.scored_rows import reason_columns, scored_rows
 
+    if not 0 <= reasons <= MOST_REASONS:
+        raise SettingsError(f"{reasons} reasons for each customer", remedy=f"ask for 0 to {MOST_REASONS}")
     if output is not None and output.suffix not in FORMATS:
         raise SettingsError(f"cannot write {output.name}", remedy=f"end the name in {' or '.join(FORMATS)}")
     tell(progress, "load the model", 0.0)
@@ -103,11 +111,13 @@ def score_base(
         from vigie.lifecycle.spark import scores_on
 
         not_on_spark(asked)
-        parts = scores_on(spark, asked.bound(schema), project.lake, schema, model, as_of=as_of, progress=told)
+        parts = scores_on(
+            spark, asked.bound(schema), project.lake, schema, model, as_of=as_of, reasons=reasons, progress=told
+        )
     else:
         texts = bundle_texts(project, model.bundle.texts)
         sets = build_feature_set(asked.bound(schema), project.lake, schema, as_of=as_of, progress=told, texts=texts)
-        parts = [scored_rows(scorer, features) for features in sets]
+        parts = [scored_rows(scorer, features, reasons) for features in sets]
     if not parts or not sum(map(len, parts)):
         raise FeatureError(
             f"nobody is in the population of '{score.name}' at {iso(as_of)}",
@@ -128,7 +138,8 @@ def score_base(
         model_version=pl.lit(model.version),
         bundle=pl.lit(model.bundle.hash),
     ).select(
-        "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle"
+        "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle",
+        *reason_columns(reasons),
     )  # fmt: skip
     tell(progress, "write", 0.9)
     table = f"scores_{score.name}"

@@ -36,20 +36,22 @@ class BundleScoring:
     Attributes:
         files: Of the bundle, by name.
         hash: Of the bundle.
+        reasons: How many to add for each customer.
     """
 
     files: Mapping[str, bytes]
     hash: str
+    reasons: int = 0
 
     @classmethod
-    def of(cls, folder: Path, hash: str) -> BundleScoring:
+    def of(cls, folder: Path, hash: str, reasons: int = 0) -> BundleScoring:
         """The bundle in *folder*, with this hash."""
-        return cls({entry.name: entry.read_bytes() for entry in sorted(folder.iterdir())}, hash)
+        return cls({entry.name: entry.read_bytes() for entry in sorted(folder.iterdir())}, hash, reasons)
 
     def __call__(self, features: FeatureSet) -> Iterator[Piece]:
         """The scores of *features*, packed."""
         if len(features):
-            yield "", packed(scored_rows(self._scorer(), features))
+            yield "", packed(scored_rows(self._scorer(), features, self.reasons))
 
     def _scorer(self) -> Scorer:
         from vigie.bundle import Scorer, load_bundle
@@ -85,6 +87,7 @@ def scores_on(
     model: ModelInUse,
     *,
     as_of: int,
+    reasons: int = 0,
     progress: Progress | None = None,
 ) -> list[pl.DataFrame]:
     """What *model* says of the population at *as_of*: frames of ``scored_rows``, in any order.
@@ -93,7 +96,7 @@ def scores_on(
         MissingExtraError: PySpark is not installed.
         FeatureError: The cluster cannot be reached or cannot do it.
     """
-    work = ScoredRows(travelling(score), as_of, BundleScoring.of(model.folder, model.bundle.hash))
+    work = ScoredRows(travelling(score), as_of, BundleScoring.of(model.folder, model.bundle.hash, reasons))
     with session_of(spark) as session:
         pieces = scored_pieces(score, lake, schema, work, spark=session, progress=progress)
         return [unpacked(data) for _, data in pieces]
