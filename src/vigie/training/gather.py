@@ -14,6 +14,7 @@ from vigie.training.calibrate import choose_map
 from vigie.training.compare import compare
 from vigie.training.curves import learning_curve, validation_curve
 from vigie.training.evidence import Evidence, GroupFairness, SearchSummary, SegmentOutcome, Selection
+from vigie.training.explain import explain
 from vigie.training.fairness import compare_groups
 from vigie.training.metrics import realised
 from vigie.training.options import TrainOptions
@@ -89,7 +90,7 @@ def gather(run: Run, tell: Progress) -> Evidence:
     tell("explaining the winner", 0.3)
     columns = {**run.training_set.extras, **run.training_set.features}
     tested = {name: values.take(test.index) for name, values in columns.items()}
-    explanation = None
+    explanation = explain(run.bundle, tested, len(test.index), seed=options.seed)
     tell("drawing the learning curve", 0.6)
     curves = [
         learning_curve(run.leader.candidate, run.leader.given, train.rows, task.folds, options),
