@@ -85,7 +85,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(project: Path) -> str:
     """What `vigie train` says; the project is trained after this."""
-    done = run("train", "--project", str(project), "--as-of", NOW, "--model", "logistic_regression,lightgbm")
+    done = run(
+        "train", "--project", str(project), "--as-of", NOW, "--model", "logistic_regression,lightgbm", "--trials", "0"
+    )
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -112,7 +114,7 @@ def test_the_same_inputs_and_seed_give_the_same_bundle(project: Path, trained: s
     summaries = (project / ".vigie" / "reports" / "churn").glob("*/summary.json")
     first = {json.loads(path.read_text())["bundle"] for path in summaries}
     again = run(
-        "train", "--project", str(project), "--as-of", NOW, "--model", "logistic_regression", "--model", "lightgbm", "--no-register"
+        "train", "--project", str(project), "--as-of", NOW, "--model", "logistic_regression", "--model", "lightgbm", "--no-register", "--trials", "0"
     )  # fmt: skip
 
     assert again.exit_code == 0, again.output
@@ -128,7 +130,7 @@ def test_a_leak_is_registered_but_does_not_become_champion(tmp_path: Path) -> No
         rows.append(f"p{number},{chance.randint(18, 80)},{'yes' if left else 'no'},{'yes' if left else 'no'}")
     (tmp_path / "people.csv").write_text("\n".join(rows) + "\n")
     assert run("init", str(tmp_path / "people.csv"), "-d", str(tmp_path), "--target", "left", "--yes").exit_code == 0
-    done = run("train", "--project", str(tmp_path), "--model", "logistic_regression")
+    done = run("train", "--project", str(tmp_path), "--model", "logistic_regression", "--trials", "0")
     said = " ".join(done.output.split())
 
     assert done.exit_code == 0, done.output
@@ -197,7 +199,7 @@ def test_a_loan_of_unknown_amount_is_not_decided(tmp_path: Path) -> None:
         "             decision=Loan(amount=loans['amount'], interest=0.2))\n"
     )
     (tmp_path / "vigie.toml").write_text("[project]\nfiles = ['loans.py']\n[sources.loans]\npath = 'loans.csv'\n")
-    assert run("train", "--project", str(tmp_path), "--model", "logistic_regression").exit_code == 0
+    assert run("train", "--project", str(tmp_path), "--model", "logistic_regression", "--trials", "0").exit_code == 0
     done = run("score", "--project", str(tmp_path), "--output", str(tmp_path / "scores.parquet"))
     scores = pl.read_parquet(tmp_path / "scores.parquet")
     unknown = scores.filter(pl.col("customer").str.slice(1).cast(pl.Int64) % 10 == 0)

@@ -77,7 +77,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             day += chance.expovariate(1 / gap)
     (folder / "customers.csv").write_text("\n".join(people) + "\n")
     (folder / "orders.csv").write_text("\n".join(orders) + "\n")
-    done = run("train", "churn", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression")
+    done = run(
+        "train", "churn", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression", "--trials", "0"
+    )
     assert done.exit_code == 0, done.output
     return folder
 

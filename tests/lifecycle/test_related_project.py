@@ -99,7 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "visits.csv", "visit_id,company_id,seen_at,pages", visits)
     write(folder / "leads.csv", "lead_id,submitted_at,company_id,channel", leads)
     write(folder / "calls.csv", "lead_id,called_at,result", calls)
-    done = run("train", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression")
+    done = run("train", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression", "--trials", "0")
     assert done.exit_code == 0, done.output
     return folder
 

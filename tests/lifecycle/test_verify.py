@@ -86,7 +86,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("served") / "shop"
     write_project(folder)
-    done = run("train", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression")
+    done = run("train", "--project", str(folder), "--as-of", NOW, "--model", "logistic_regression", "--trials", "0")
     assert done.exit_code == 0, done.output
     server = Background(folder / ".vigie")
     url = server.start(["--project", str(folder), "--as-of", NOW], server.free_port(0))

@@ -81,8 +81,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_training_gives_the_same_bundle_and_scoring_the_same_table(project, spark, spark_cluster):
     model = ("--model", "logistic_regression", "--project", str(project), *WHEN)
-    run("train", "churn", *model)
-    run("train", "churn", *model, "--spark", spark_cluster.url)
+    run("train", "churn", *model, "--trials", "0")
+    run("train", "churn", *model, "--trials", "0", "--spark", spark_cluster.url)
     bundles = {next(p.glob("bundle/manifest.json")).read_bytes() for p in (project / ".vigie/reports/churn").iterdir()}
     assert len(bundles) == 1
 

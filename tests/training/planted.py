@@ -32,7 +32,7 @@ from vigie.training.strategies import compare_strategies
 from vigie.training.task import Task
 from vigie.training.tried import Tried
 
-QUICK = TrainOptions(models=("logistic_regression",), folds=2, threads=1)
+QUICK = TrainOptions(models=("logistic_regression",), folds=2, threads=1, trials=0, stack=False, select=False)
 DAY = 86_400_000_000
 MONTH = 30 * DAY
 START = 18_000 * DAY
