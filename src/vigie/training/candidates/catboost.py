@@ -18,6 +18,7 @@ from vigie.errors import MissingExtraError
 from vigie.training.candidates.candidate import NO_SKETCH, FitOptions, Fitted, Rows
 from vigie.training.candidates.resample import learned_from
 from vigie.training.candidates.space import Real, Space, Whole
+from vigie.wording import said
 
 ROUNDS, LARGE_ROUNDS = 300, 500
 DEPTH, LARGE_DEPTH, LARGE = 4, 6, 50_000
@@ -111,7 +112,7 @@ def _varies(X: np.ndarray) -> bool:
 def _constant(encoder: Encoder, share: float, rows: int, params: dict[str, object]) -> Fitted:
     text = boosted_to_text([constant_tree(log_odds_one(share), rows)], max(encoder.width, 1))
     model = TreesModel(text, "float32")
-    return Fitted(encoder, model.probability, lambda: model, params=params, note="no column has two values")
+    return Fitted(encoder, model.probability, lambda: model, params=params, note=said("no column has two values"))
 
 
 def _as_data(machine: Any) -> dict[str, Any]:
