@@ -132,8 +132,8 @@ CATALOGUE: dict[str, str] = {
     "Read the [findings](#findings) before anybody acts on a score.": (
         "Lisez les [constats](#findings) avant que quiconque n’agisse sur un score."
     ),
-    "Score everybody with `vigie score` and {words.act} those whose decision is “{words.act}”.": (
-        "Scorez toute la base avec `vigie score` : {words.act} ceux dont la décision est « {words.act} »."
+    "Score everybody with `vigie score` and {words.act} those whose decision is “{decision}”.": (
+        "Scorez toute la base avec `vigie score`, pour {words.act} ceux dont la décision est « {decision} »."
     ),
     "Or ask for one at a time: `vigie serve`.": "Ou interrogez le score client par client : `vigie serve`.",
     "Leave a few percent of the chosen {words.many} alone, at random: only that shows what acting truly changes.": (

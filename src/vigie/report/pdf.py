@@ -20,7 +20,7 @@ from vigie.report.html import Html, tag
 from vigie.report.language import LANGUAGES, say, speaking
 from vigie.report.numerals import date
 
-SCALES = (1.0, 0.95, 0.9, 0.86, 0.82, 0.78, 0.74, 0.7)
+SCALES = (1.12, 1.06, 1.0, 0.95, 0.9, 0.86, 0.82, 0.78, 0.74, 0.7)
 """Sizes of the text of the first page that are tried until it fits a sheet."""
 
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)

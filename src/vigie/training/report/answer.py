@@ -191,7 +191,9 @@ def _next(subject: Subject, verdict: Verdict) -> Html:
     if verdict.style != "error":
         steps.append(
             rich(
-                "Score everybody with `vigie score` and {words.act} those whose decision is “{words.act}”.", words=words
+                "Score everybody with `vigie score` and {words.act} those whose decision is “{decision}”.",
+                words=words,
+                decision=subject.score.decision.act,
             )
         )
         steps.append(rich("Or ask for one at a time: `vigie serve`."))
