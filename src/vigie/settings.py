@@ -83,7 +83,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "train": {
         "memory": "bytes that a training set's history may take before it is processed in parts; default 2 GiB",
         "threads": "threads used for learning; default 2",
-        "workers": "processes that search parameters; the result does not depend on it; default 1",
+        "workers": "processes that search parameters; the result does not depend on it; default 2",
         "search": "SQLAlchemy URL of the database in which searches are kept, so that they are resumed and other machines can "
         "join; a secret as env:NAME or file:PATH; default: search.db in the state folder",
     },

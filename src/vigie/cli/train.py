@@ -66,7 +66,7 @@ def train(
     objective: Annotated[Objective, typer.Option("--objective", help="What the search goes by.")] = Objective.log_loss,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Processes that search.", show_default="1, or [train] workers"),
+        typer.Option("--workers", min=1, help="Processes that search.", show_default="2, or [train] workers"),
     ] = None,
     imbalance: Annotated[
         Imbalance, typer.Option("--imbalance", help="What is done about a rare class.")
@@ -101,7 +101,7 @@ def train(
     options = TrainOptions(
         models=models, split=split, seed=seed, threads=int(settings.get("threads", 2)),
         code_version=opened.code_version(), trials=trials, method=search.value, objective=objective.value,
-        workers=workers or int(settings.get("workers", 1)), imbalance=imbalance.value, stack=stack, select=select,
+        workers=workers or int(settings.get("workers", 2)), imbalance=imbalance.value, stack=stack, select=select,
     )  # fmt: skip
     chosen_candidates(options.models, has_rule=score.rule is not None)  # a wrong name is told before any work is done
     if ingest:

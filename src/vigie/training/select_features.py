@@ -26,7 +26,11 @@ from vigie.wording import Said, said
 FEWEST_FEATURES = 4
 SHARES = (0.75, 0.5, 0.33, 0.2)
 """Of the features: the sizes that are tried."""
+SLOW_SHARES = (0.5, 0.25)
+"""The same for a candidate that takes long to fit."""
 RANKED_ROWS = 1_000
+SLOW_RANKING_ROWS = 3_000
+"""Rows that a slow candidate learns from where only the order of its features is wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,8 @@ class _Rankings:
             digest.update(np.ascontiguousarray(values.data).tobytes())
         key = digest.digest()
         if key not in self.found:
+            if candidate.slow:
+                options = replace(options, row_limit=min(options.row_limit, SLOW_RANKING_ROWS))
             self.found[key] = rank_features(candidate.fit(rows, options), rows, options.seed)
         return self.found[key]
 
@@ -99,7 +105,8 @@ def select_features(best: Tried, task: Task, fit: FitOptions, final: FitOptions)
         return None
     codes = codes_of(task.train.customers)
     rankings = _Rankings()
-    sizes = sorted({max(2, round(share * len(features))) for share in SHARES} - {len(features)})
+    shares = SLOW_SHARES if best.candidate.slow else SHARES
+    sizes = sorted({max(2, round(share * len(features))) for share in shares} - {len(features)})
     found: dict[int, CrossValidation] = {}
     for size in sizes:
         smaller = _Fewer(best.candidate, size, rankings)
