@@ -35,6 +35,9 @@ class Shrunk:
     name, title, complexity, learns, slow, extra = "shrunk", "Shrunk rates", 1, True, False, "train"
     space: ClassVar[Space] = {"pull": Real(0.1, 1000.0, log=True), "power": Whole(1, 9), "kind": OneOf(("a", "b"))}
 
+    cost = 1
+    sketch: ClassVar[Mapping[str, object]] = {}
+
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         pull, power = float(options.params.get("pull", 1.0)), float(options.params.get("power", 1))
         (name,) = rows.columns

@@ -1,9 +1,10 @@
 """Learning and validation curves: what more rows, or another setting, would do to the winner.
 
-A learning curve fits the same candidate on an eighth, a quarter, a half and all of the rows of a fold, each part within
-the next, and measures log loss on the rows learned from and on the fold's own. A validation curve does so along one
-hyper-parameter, all others as chosen. Trials of a search decide which one: the one that explains most of their
-differences. They do not draw the curve, since from one trial to the next everything else changed too.
+A learning curve fits the same candidate on an eighth, a quarter, a half and all of the rows of a fold (a slow one begins
+with the quarter), each part within the next, and measures log loss on the rows learned from and on the fold's own. A
+validation curve does so along one hyper-parameter, all others as chosen. Trials of a search decide which one: the one
+that explains most of their differences. They do not draw the curve, since from one trial to the next everything else
+changed too.
 
 Both are looked at with few folds and at most so many rows: they answer a question of direction, not of the third digit.
 """
@@ -23,7 +24,7 @@ from vigie.training.options import TrainOptions
 from vigie.wording import Said, said
 
 OVER_ROWS = "rows"
-PARTS = (0.125, 0.25, 0.5, 1.0)
+PARTS, SLOW_PARTS = (0.125, 0.25, 0.5, 1.0), (0.25, 0.5, 1.0)
 FOLDS, SLOW_FOLDS = 3, 2
 ROWS, SLOW_ROWS = 10_000, 3_000
 """Rows learned from at most, by a quick and by a slow candidate."""
@@ -38,7 +39,7 @@ LOST = 0.01
 """Share of the log loss that another value must save to say that the chosen one could be better."""
 EASIER = 0.25
 """Share by which the log loss of training rows lies below that of new ones where they are called much easier."""
-POINTS = 5
+POINTS, SLOW_POINTS = 5, 4
 ENOUGH_TRIALS = 10
 MATTERING = (
     "num_leaves", "max_leaves", "max_depth", "depth", "max_leaf_nodes", "min_data_in_leaf", "min_samples_leaf", "interactions",
@@ -67,7 +68,8 @@ def learning_curve(
     if not candidate.learns:
         return None
     used = _folds(candidate, rows, folds, options.seed)
-    parts = [share for share in PARTS if all(_rare(rows, fold.train, share) >= FEWEST_RARE for fold in used)]
+    wanted = SLOW_PARTS if candidate.slow else PARTS
+    parts = [share for share in wanted if all(_rare(rows, fold.train, share) >= FEWEST_RARE for fold in used)]
     if len(parts) < 3:
         return None
     fit = _fitter(candidate, params, options)
@@ -105,6 +107,7 @@ def validation_curve(
         return None
     values = _along(candidate, name, params.get(name))
     used = _folds(candidate, rows, folds, options.seed)
+    used = used[-1:] if candidate.slow else used
     if len(values) < 3 or any(_rare(rows, fold.train, 1.0) < FEWEST_RARE for fold in used):
         return None
     fit = _fitter(candidate, params, options)
@@ -163,7 +166,8 @@ def lost_by_choice(curve: Curve, chosen: object) -> float | None:
 def _fitter(
     candidate: Candidate, params: Params, options: TrainOptions
 ) -> Callable[[Rows, Fold, Params], tuple[float, float]]:
-    kept = {name: value for name, value in params.items() if name in candidate.space}
+    # In the cheaper way in which a search looks at it: fewer trees or bags show the same direction.
+    kept = {**{name: value for name, value in params.items() if name in candidate.space}, **candidate.sketch}
 
     def fit(rows: Rows, fold: Fold, change: Params) -> tuple[float, float]:
         learn, new = rows.take(fold.train), rows.take(fold.valid)
@@ -226,7 +230,8 @@ def _along(candidate: Candidate, name: str, chosen: object) -> list[float]:
     if isinstance(space, OneOf):
         numbers = [v for v in space.values if isinstance(v, int | float) and not isinstance(v, bool)]
         return sorted(numbers) if len(numbers) == len(space.values) else []
-    grid = np.geomspace(space.low, space.high, POINTS) if space.log else np.linspace(space.low, space.high, POINTS)
+    points = SLOW_POINTS if candidate.slow else POINTS
+    grid = np.geomspace(space.low, space.high, points) if space.log else np.linspace(space.low, space.high, points)
     if isinstance(chosen, int | float) and not isinstance(chosen, bool) and space.low <= chosen <= space.high:
         grid[int(np.argmin(np.abs(np.log(grid / chosen) if space.log else grid - chosen)))] = chosen
     if isinstance(space, Whole):
