@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -41,7 +42,18 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9
 """Largest difference between the training pipeline's probability and the bundle's, on any row."""
-LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "interpret-core", "polars")
+LIBRARIES = (
+    "numpy",
+    "scikit-learn",
+    "lightgbm",
+    "interpret-core",
+    "optuna",
+    "polars",
+    "xgboost-cpu",
+    "xgboost",
+    "catboost",
+)
+"""Whose versions decide what is learned; those of extras where they are installed."""
 
 
 def make_bundle(
@@ -164,10 +176,18 @@ def lineage(
         "params": {key: _plain(value) for key, value in sorted(result.params.items())},
         "seed": options.seed,
         "split": {key: value for key, value in asdict(split.description).items() if value is not None},
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": _versions(),
         "fitted_on": "training rows before the test",
         "note": result.note,
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _plain(value: object) -> object:
