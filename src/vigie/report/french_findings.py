@@ -202,10 +202,10 @@ CATALOGUE: dict[str, str] = {
         "{earlier:.3f}, et {days:.0f} jours plus tard, l’issue passée, avec {later:.3f} seulement : elle semble contenir une partie de ce "
         "qui était à prédire"
     ),
-    "it has one value a customer, that of the day of the export, and ranks customers with an AUC of {early:.3f} in the first third of "
-    "the moments and of {late:.3f} in the last: the nearer the export, the more it knows": (
-        "elle n’a qu’une valeur par client, celle du jour de l’export, et classe les clients avec une AUC de {early:.3f} dans le premier "
-        "tiers des dates et de {late:.3f} dans le dernier : plus l’export est proche, plus elle en sait"
+    "it has one value a customer, that of the day of the export, and ranks customers with an AUC of {early:.3f} in the first half of "
+    "the training time and of {late:.3f} in the test: the nearer the export, the more it knows": (
+        "elle n’a qu’une valeur par client, celle du jour de l’export, et classe les clients avec une AUC de {early:.3f} dans la première "
+        "moitié de l’apprentissage et de {late:.3f} sur le test : plus l’export est proche, plus elle en sait"
     ),
     "AUC {cv:.3f} in cross-validation and {test:.3f} on the test rows, where probabilities are off by {ece:.1%} on average; chance "
     "explains a difference in AUC of {error:.3f}": (
