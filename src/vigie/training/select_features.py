@@ -58,6 +58,7 @@ class _Fewer:
         self._whole, self._size, self._rankings = whole, size, rankings
         self.name, self.title, self.complexity = whole.name, whole.title, whole.complexity
         self.learns, self.slow, self.space, self.extra = whole.learns, whole.slow, whole.space, whole.extra
+        self.cost, self.sketch = whole.cost, whole.sketch
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         kept = set(self._rankings.of(self._whole, rows, options)[: self._size])
