@@ -11,7 +11,7 @@ holders = Table("holders", key="holder")
 
 default = Score(
     "card_default",
-    outcome=holders["default"] == True,
+    outcome=holders["defaulted"] == "yes",
     features=holders.all(but=["SEX"]),
     rule=holders["AGE"] < 25,
     decision=Loan(amount=holders["PERSONAL_NET_INCOME"] * 3, interest=0.35, loss_given_default=0.75, currency="EUR"),
