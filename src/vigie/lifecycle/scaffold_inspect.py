@@ -248,6 +248,7 @@ def _decision(target: str, path: Path, columns: Sequence[str], reasons: dict[str
 
 
 def positive_value(look: Look, target: str, reasons: dict[str, str]) -> str | float | bool:
+    """Which of the two values of *target* is the outcome; why is added to *reasons*."""
     series = look.frame[target].drop_nulls()
     counts = series.value_counts(sort=True)
     values = counts[target].to_list()
