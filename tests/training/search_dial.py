@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,8 @@ class Dial:
     extra: str = "train"
     cost: int = 1
     best: float = 0.7
-    wait: str = ""
+    dies: str = ""
+    waits: bool = False
     refuses: float = 2.0
     missing: bool = False
 
@@ -59,9 +62,13 @@ class Dial:
         dial = float(str(options.params.get("dial", 0.2)))
         if dial > self.refuses:
             raise ValueError("this far the dial does not turn")
-        if self.wait and options.params and not Path(self.wait).exists():
-            Path(self.wait).touch()
+        if self.dies and options.params and multiprocessing.parent_process() and not Path(self.dies).exists():
+            Path(self.dies).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        for _ in range(4_000):
+            if not (self.waits and options.params) or Path(self.dies).exists():
+                break
+            time.sleep(0.05)  # until a helper has come and died
         away = abs(dial - self.best)
         base = float(rows.labels.mean())
 
@@ -69,7 +76,7 @@ class Dial:
         def predict(X: np.ndarray) -> np.ndarray:
             rng = np.random.default_rng(len(X))
             noise = rng.random(len(X))
-            return np.clip(base + (1 - away) * 0.3 * (X[:, 0] - 0.5) + away * 0.3 * (noise - 0.5), 0.01, 0.99)
+            return np.clip(base + 0.2 * (X[:, 0] - 0.5) + away * (noise - 0.5), 0.01, 0.99)
 
         return Fitted(Known(), predict, lambda: ConstantModel(base), {"dial": dial, "idle": 0.1})
 

@@ -92,7 +92,7 @@ def test_a_killed_process_loses_one_look(data: TrainingSet, file: StudyPlace, se
                                          database: str) -> None:  # fmt: skip
     place = file if database == "file" else StudyPlace(server, "killed")
     _, whole = dialled(data, Dial(), FAST)
-    dying = Dial(wait=str(tmp_path / "died"))
+    dying = Dial(dies=str(tmp_path / "died"))
     process = multiprocessing.get_context("spawn").Process(target=child, args=(data, dying, place))
     process.start()
     process.join()
@@ -103,19 +103,14 @@ def test_a_killed_process_loses_one_look(data: TrainingSet, file: StudyPlace, se
     assert facts(resumed) == facts(whole) and resumed.resumed == 2  # the two defaults
 
 
-def test_a_helper_that_dies_is_not_needed(data: TrainingSet, file: StudyPlace, tmp_path: Path) -> None:
+def test_a_helper_that_dies_is_not_needed(data: TrainingSet, tmp_path: Path) -> None:
     _, whole = dialled(data, Dial(), FAST)
-    # Whoever is first at a set of parameters dies: the only helper, since this process is given a dial that waits for it.
-    rows, *rest = inputs(data)
-    candidates = (*named("dummy"), Dial(wait=str(tmp_path / "died")))
-    place = file
-    context = multiprocessing.get_context("spawn")
-    helper = context.Process(target=child, args=(data, candidates[1], place))
-    helper.start()
-    helper.join()
-    _, summary = search(candidates, with_answer(rows), *rest, replace(FAST, workers=2), place)
+    # The helper dies of the first set of parameters that it takes; this process waits for it with its own.
+    dying = Dial(dies=str(tmp_path / "died"), waits=True)
 
-    assert facts(summary) == facts(whole)
+    _, summary = dialled(data, dying, replace(FAST, workers=2))
+
+    assert facts(summary) == facts(whole) and summary.workers == 2 and (tmp_path / "died").exists()
 
 
 def test_a_trial_without_signs_of_life_is_given_up(data: TrainingSet, file: StudyPlace, monkeypatch) -> None:
@@ -164,11 +159,11 @@ def test_it_finds_what_there_is_to_find(data: TrainingSet, method: Any) -> None:
 
 
 def test_what_falls_behind_is_given_up_and_the_best_is_not(data: TrainingSet) -> None:
-    _, summary = dialled(data, Dial(), replace(FAST, trials=30, folds=5))
+    _, summary = dialled(data, Dial(), replace(FAST, trials=30, folds=5, method="random"))
 
     pruned = [t for t in summary.trials if t.state == "pruned"]
     done = [t for t in summary.trials if t.state == "done" and t.candidate == "dial"]
-    assert 5 <= len(pruned) <= 25 and all(math.isnan(t.value) for t in pruned)
+    assert 3 <= len(pruned) <= 20 and all(math.isnan(t.value) for t in pruned)
     assert min(t.objective for t in done) < min(t.objective for t in pruned)
     assert all(t.state == "done" for t in summary.trials if t.stage == "defaults")
 
@@ -178,9 +173,6 @@ def test_objectives(data: TrainingSet, objective: Any, sign: int) -> None:
     tried, summary = dialled(data, Dial(), replace(FAST, objective=objective, trials=12))
 
     done = [t for t in summary.trials if t.state == "done" and t.candidate == "dial"]
-    assert (
-        sign * min(sign * t.objective for t in done) == sorted((t.objective for t in done), key=lambda x: sign * x)[0]
-    )
     best = min(done, key=lambda t: sign * t.objective)
     default = done[0]
     assert sign * best.objective < sign * default.objective
@@ -192,15 +184,14 @@ def test_objectives(data: TrainingSet, objective: Any, sign: int) -> None:
 def test_nothing_is_kept_that_is_worse_than_the_defaults(data: TrainingSet) -> None:
     spoiled, _ = dialled(data, Dial(best=0.2), FAST)  # the defaults are perfect
     assert spoiled[1].given == {} and spoiled[1].trials == 9
-    for seed in range(2):
-        options = replace(FAST, seed=seed, trials=6)
-        with_search, _ = search(TWO, *inputs(data, options), options)
-        without, none = search(TWO, *inputs(data, options), replace(options, trials=0))
-        assert none.method == "none" and [t.given for t in without] == [{}] * 2 and len(none.trials) == 2
-        for kept, default in zip(with_search, without, strict=True):
-            rows = np.arange(len(kept.cv.rows))
-            assert as_good(default.cv.money, kept.cv.money, rows)
-            assert as_good(kept.cv.money, default.cv.money, rows) <= (kept.cv.loss.mean() <= default.cv.loss.mean())
+    options = replace(FAST, trials=5)
+    with_search, _ = search(TWO, *inputs(data, options), options)
+    without, none = search(TWO, *inputs(data, options), replace(options, trials=0))
+    assert none.method == "none" and [t.given for t in without] == [{}] * 2 and len(none.trials) == 2
+    for kept, default in zip(with_search, without, strict=True):
+        rows = np.arange(len(kept.cv.rows))
+        assert as_good(default.cv.money, kept.cv.money, rows)
+        assert as_good(kept.cv.money, default.cv.money, rows) <= (kept.cv.loss.mean() <= default.cv.loss.mean())
 
 
 def test_a_set_that_the_library_refuses_is_not_the_end(data: TrainingSet) -> None:

@@ -31,6 +31,8 @@ GRID_POINTS = (5, 4, 3, 2)
 """Points of a range in a grid: as many as make a product that the number of trials covers, else two."""
 PRUNE_AFTER = 4
 """Sets of a candidate that run through before any of it can fall behind."""
+KEPT_SHARE = 75.0
+"""Percentage of the sets so far that a set must be among after each fold, or it is given up (docs/decisions/0013)."""
 
 
 def quiet() -> None:
@@ -153,7 +155,7 @@ def pruner() -> BasePruner:
     """The one in use."""
     from optuna.pruners import PercentilePruner
 
-    return PercentilePruner(50.0, n_startup_trials=PRUNE_AFTER, n_warmup_steps=0)
+    return PercentilePruner(KEPT_SHARE, n_startup_trials=PRUNE_AFTER, n_warmup_steps=0)
 
 
 def _study(
