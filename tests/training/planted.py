@@ -24,7 +24,6 @@ from vigie.training.checks.after import check_result
 from vigie.training.checks.before import check_rows
 from vigie.training.choose import choose_winner
 from vigie.training.cross_validate import cross_validate
-from vigie.training.curves import learning_curve
 from vigie.training.evidence import Evidence
 from vigie.training.measured import as_tested
 from vigie.training.split import Split
@@ -325,8 +324,5 @@ def _findings_of(data: TrainingSet, split: Split | None, options: TrainOptions) 
         rule_probability=None,
         seed=options.seed,
     )
-    leader = tried[-1]
-    curve = learning_curve(leader.candidate, leader.fitted.params, part.rows, task.folds, options)
-    evidence = Evidence(curves=(curve,) if curve is not None and leader.candidate.name == winner else ())
     kind = type(data.score.decision).__name__.lower()
-    return found + check_result(results, best, strategies, evidence, kind=kind, payoff=test.payoff, before=found)
+    return found + check_result(results, best, strategies, Evidence(), kind=kind, payoff=test.payoff, before=found)
