@@ -130,6 +130,6 @@ def test_a_score_is_explored_on_training_rows_unless_all_are_asked_for(project: 
     _, said = invoke(*given)
     assert "Only the" in said and "peeking" in " ".join(said.split())
     page = project / ".vigie" / "reports" / "churn" / "explore.html"
-    assert "outcome true: churns" in page.read_text("utf-8")
+    assert "outcome true: customer churns" in page.read_text("utf-8")
     _, said = invoke(*given, "--all-rows", "--no-ingest", "-o", str(project / "all.html"))
     assert "those of the test too" in " ".join(said.split()) and (project / "all.html").is_file()

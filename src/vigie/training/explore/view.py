@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 LARGEST = 200_000
 """Rows that are looked at; of more, so many are drawn at random."""
 
+_OUTCOMES: Mapping[str, str] = {
+    "churns": said("customer churns"),
+    "converts": said("lead converts"),
+    "defaults": said("applicant defaults"),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -34,7 +40,7 @@ class View:
         customers: Keys, object array of shape (n,); ``None`` where every row is a customer of its own.
         descriptions: What a column means, by name; may lack some.
         definitions: Where columns come from, by name, as far as is known: what leakage checks read.
-        outcome: What a true outcome is called, as far as it has a name: ``"churns"``.
+        outcome: What a true outcome is called, as far as it has a name: ``"customer churns"``.
         total: Rows with a known outcome that there are.
         how: Sentences on which of them are looked at and why.
     """
@@ -125,7 +131,7 @@ def view_of(training_set: TrainingSet, options: TrainOptions | None = None, *, a
         customers=training_set.customers,
         descriptions={feature.name: feature.description for feature in score.bound_features},
         definitions={feature.name: feature for feature in score.bound_features},
-        outcome=score.decision.positive,
+        outcome=_OUTCOMES.get(score.decision.positive, ""),
         total=total,
         how=how,
     )
