@@ -3,7 +3,8 @@
 By money first: the mean cross-validated value of its decisions for one customer. A candidate is *as good as* the best
 if its value lies less than one standard error of the paired difference, row by row, below it. Among those the
 probabilities decide, since they also set budgets and segments: log loss, compared in the same way against the lowest
-among them. Of those that are still as good as each other the simplest wins.
+among them. Of those that are still as good as each other, and give up no more than a hundredth of what the best saves
+against the dummy, the simplest wins.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from vigie.training.clustered import codes_of, mean_of
 from vigie.training.cross_validate import CrossValidation
 from vigie.wording import said
 
+GIVEN_UP = 0.01
+"""Share of the log loss that the best saves against the worst, mostly the dummy, that may be given up for simplicity."""
 _BECAUSE = {
     "sharpest": said("has the lowest log loss"),
     "simplest": said("is the simplest of those with the lowest log loss"),
@@ -38,7 +41,14 @@ def choose_winner(
     richest = max(names, key=lambda name: (float(found[name].money.mean()), -candidates[name].complexity))
     paying = [name for name in names if as_good(found[richest].money, found[name].money, codes)]
     sharpest = min(paying, key=lambda name: (float(found[name].loss.mean()), candidates[name].complexity))
-    equal = [name for name in paying if as_good(-found[sharpest].loss, -found[name].loss, codes)]
+    least = float(found[sharpest].loss.mean())
+    skill = max(float(one.loss.mean()) for one in found.values()) - least
+    equal = [
+        name
+        for name in paying
+        if as_good(-found[sharpest].loss, -found[name].loss, codes)
+        and float(found[name].loss.mean()) - least <= GIVEN_UP * skill
+    ]
     winner = min(equal, key=lambda name: candidates[name].complexity)
     title = candidates[winner].title
     if len(names) == 1:
