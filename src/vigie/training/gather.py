@@ -93,8 +93,10 @@ def gather(run: Run, tell: Progress) -> Evidence:
     explanation = explain(run.bundle, tested, len(test.index), seed=options.seed)
     tell("drawing the learning curve", 0.6)
     curves = [
-        learning_curve(run.leader.candidate, run.leader.given, train.rows, task.folds, options),
-        validation_curve(run.leader.candidate, run.leader.given, train.rows, task.folds, options, run.search.trials),
+        learning_curve(run.leader.candidate, dict(run.leader.fitted.params), train.rows, task.folds, options),
+        validation_curve(
+            run.leader.candidate, dict(run.leader.fitted.params), train.rows, task.folds, options, run.search.trials
+        ),
     ]
     return Evidence(
         search=run.search,
