@@ -104,7 +104,7 @@ def _tell(done: Explored) -> None:
         screen.say(f"[dim]{escape(sentence)}[/]")
     screen.say(
         f"{len(found.view):,} rows, {len(found.columns):,} columns; outcome true for [bold]{found.rate:.1%}[/]"
-        + (f"; {found.gaps.columns:,} columns have missing values" if found.gaps.columns else "")
+        + (f"; columns with missing values: {found.gaps.columns:,}" if found.gaps.columns else "")
     )
     best = [column for column in found.columns if column.auc == column.auc][:3]
     if best:

@@ -116,6 +116,7 @@ CATALOGUE: dict[str, str] = {
     "Every combination.": "Toutes les combinaisons.",
     "Most missing first; {more:,} more below in the details.": "Les plus lacunaires d’abord\u202f; {more:,} autres plus bas dans les détails.",
     "Most missing first.": "Les plus lacunaires d’abord.",
+    "One of {columns:,} columns has missing values; {complete} of the rows have every value.": "Une colonne sur {columns:,} a des valeurs manquantes\u202f; {complete} des lignes ont toutes leurs valeurs.",
     "{some:,} of {columns:,} columns have missing values; {complete} of the rows have every value.": "{some:,} colonnes sur {columns:,} ont des valeurs manquantes\u202f; {complete} des lignes ont toutes leurs valeurs.",
     "What models do: trees and the additive model read a missing value as a value of its own; a linear model reads the median and is told that it was missing; a missing category is a category.": "Ce qu’en font les modèles\xa0: les arbres et le modèle additif lisent une valeur manquante comme une valeur à part\u202f; un modèle linéaire lit la médiane et sait qu’elle manquait\u202f; une catégorie manquante est une catégorie.",
     "In a table": "En tableau",

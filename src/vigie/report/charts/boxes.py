@@ -49,7 +49,7 @@ def box_plot(
         limits: Where values are clipped, as two dashed lines.
         width: Pixels.
     """
-    y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelLimit=110))
+    y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelLimit=110, labelOverlap=False))
     values = [v for b in boxes for v in (b.low, b.high, *b.outside)]
     wide = max(abs(min(values)), abs(max(values))) >= 10_000
     axis = alt.Axis(title=None, format="~s" if wide else ",.4~r", tickCount=4, grid=True)

@@ -54,7 +54,11 @@ def rate_dots(groups: Sequence[Rate], average: float, title: str, *, width: int)
     solid = [g.high for g in groups if g.share >= 0.01] or [g.high for g in groups]
     top = min(1.0, max([average, *(g.rate for g in groups), *solid, 1e-6]) * 1.08)
     scale = alt.Scale(domain=[0, top], nice=False, clamp=True)
-    y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelColor=INK, labelFontSize=11, labelLimit=112))
+    y = alt.Y(
+        "label:N",
+        sort=None,
+        axis=alt.Axis(title=None, labelColor=INK, labelFontSize=11, labelLimit=112, labelOverlap=False),
+    )
     x = alt.X("rate:Q", scale=scale, axis=share_axis(title, ticks=4, labelFontSize=11, titleFontSize=11))
     colours = alt.Scale(domain=["above", "below", "same"], range=[VERMILLION, BLUE, MUTED])
     colour = alt.Color("side:N", scale=colours, legend=None)

@@ -30,10 +30,7 @@ def section(found: Exploration) -> Section:
         return Section("missing", title, paragraph(say("No column has a missing value.")))
     body = join(
         paragraph(
-            say(
-                "{some:,} of {columns:,} columns have missing values; {complete} of the rows have every value.",
-                some=len(holes), columns=len(found.columns), complete=percent(found.gaps.complete / len(found.view)),
-            ),
+            _how_many(found, len(holes)),
             " ",
             say(
                 "What models do: trees and the additive model read a missing value as a value of its own; a linear model reads "
@@ -46,6 +43,22 @@ def section(found: Exploration) -> Section:
         details(say("In a table"), _table(found, holes)),
     )  # fmt: skip
     return Section("missing", title, body)
+
+
+def _how_many(found: Exploration, some: int) -> str:
+    columns, complete = len(found.columns), percent(found.gaps.complete / len(found.view))
+    if some == 1:
+        return say(
+            "One of {columns:,} columns has missing values; {complete} of the rows have every value.",
+            columns=columns,
+            complete=complete,
+        )
+    return say(
+        "{some:,} of {columns:,} columns have missing values; {complete} of the rows have every value.",
+        some=some,
+        columns=columns,
+        complete=complete,
+    )
 
 
 def _drawing(found: Exploration, holes: list[Column]) -> Content:
