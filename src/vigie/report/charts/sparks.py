@@ -76,12 +76,6 @@ def line_spark(heights: Sequence[float], label: str) -> Html:
     return _drawing(tag("path", d=path, stroke="var(--blue)", stroke_width=2), label=label)
 
 
-def share_spark(share: float, label: str) -> Html:
-    """A share, 0 … 1, as a bar in a frame."""
-    inside = tag("path", d=f"M0 9H{_n(WIDTH * min(max(share, 0.0), 1.0))}V15H0Z", fill="var(--amber)")
-    return _drawing(tag("path", d=f"M0 9H{WIDTH}V15H0Z", fill="var(--grid)"), inside, label=label)
-
-
 def _drawing(*parts: Html, label: str) -> Html:
     return tag(
         "svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="spark", role="img", aria_label=label, fill="none"
