@@ -38,6 +38,13 @@ CATALOGUE: dict[str, str] = {
     "leads": "prospects",
     "applicant": "demandeur",
     "applicants": "demandeurs",
+    # words of a decision are French before they are counted
+    "client": "client",
+    "clients": "clients",
+    "prospect": "prospect",
+    "prospects": "prospects",
+    "demandeur": "demandeur",
+    "demandeurs": "demandeurs",
     "trial": "essai",
     "trials": "essais",
     "fold": "bloc",

@@ -152,6 +152,9 @@ CATALOGUE: dict[str, str] = {
     "Kept": "Gardées",
     # fairness
     "Fairness": "Équité",
+    "One of the policy’s limits is broken beyond chance: see the findings.": (
+        "Une des limites de la politique est dépassée au-delà du hasard : voir les constats."
+    ),
     "{number} of the policy’s limits are broken beyond chance: see the findings.": (
         "{number} des limites de la politique sont dépassées au-delà du hasard : voir les constats."
     ),

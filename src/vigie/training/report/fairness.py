@@ -31,6 +31,8 @@ def broken(subject: Subject) -> list[tuple[GroupFairness, Gap]]:
 
 def _opening(subject: Subject) -> str:
     wrong = broken(subject)
+    if len(wrong) == 1:
+        return say("One of the policy’s limits is broken beyond chance: see the findings.")
     if wrong:
         return say(
             "{number} of the policy’s limits are broken beyond chance: see the findings.", number=count(len(wrong))

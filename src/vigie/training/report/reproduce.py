@@ -8,7 +8,7 @@ from vigie.clock import iso
 from vigie.report.blocks import Head, details, facts, table
 from vigie.report.html import Content, Html, code, join, tag
 from vigie.report.language import say
-from vigie.report.numerals import decimal, duration, percent
+from vigie.report.numerals import duration, percent
 from vigie.report.page import Section
 from vigie.training.report.subject import Subject
 
@@ -80,6 +80,6 @@ def _value(value: object) -> str:
     if isinstance(value, int) and value > 10**14:
         return iso(value)
     if isinstance(value, float):
-        return decimal(value, 6).rstrip("0").rstrip(".") if value == value else "–"
+        return f"{value:.6g}" if value == value else "–"
     text = str(value)
     return text if len(text) <= 300 else f"{text[:300]} …"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vigie.economics.strategies import EVERYBODY, NOBODY
 from vigie.report.blocks import Head, table
 from vigie.report.html import Content, join, tag
 from vigie.report.language import say
@@ -49,7 +50,7 @@ def _value(subject: Subject) -> Content:
             say("What nobody can beat: every outcome known beforehand."),
         ],
     ]
-    if known.savings.value == known.savings.value:
+    if known.savings.value == known.savings.value and _costs(subject):
         lines.append(
             [
                 say("Savings"),
@@ -66,6 +67,14 @@ def _value(subject: Subject) -> Content:
         number=known.pairs_compared,
     )
     return table(heads, lines, caption=caption)
+
+
+def _costs(subject: Subject) -> bool:
+    """Whether acting on nobody and on everybody both cost money: else there is no cost that a share could be saved of."""
+    brought = [
+        subject.result.strategies[name].value for name in (NOBODY, EVERYBODY) if name in subject.result.strategies
+    ]
+    return bool(brought) and max(brought) < 0
 
 
 def _money(estimate: Estimate, currency: str) -> str:
