@@ -49,6 +49,7 @@ format: $(VENV)/.dev  ## rewrite the code in the house style
 bench: $(VENV)/.dev  ## measure against peers and floors, one run each (half an hour, 12 GB of disk)
 	@$(BIN)/python benchmarks/features/run.py
 	@$(BIN)/python benchmarks/serving/run.py
+	@$(BIN)/python benchmarks/explain/run.py
 	@$(BIN)/python benchmarks/online/run.py in-process
 	@$(BIN)/python benchmarks/online/run.py http
 	@$(BIN)/python benchmarks/events/run.py --postgres

@@ -122,6 +122,13 @@ def test_large_models_are_near_and_their_sums_exact(made: Any, monkeypatch: pyte
     np.testing.assert_allclose(near.contributions(X), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("together", [1, 40, 100_000])
+def test_trees_may_be_gone_through_in_any_groups(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = make_data(20, seed=9)[0]
+    monkeypatch.setattr(tree_shapley, "TOGETHER", together)
+    np.testing.assert_allclose(forest()[1].contributions(X), FOREST.contributions(X), atol=1e-12)
+
+
 def test_sets_of_categories_are_explained_by_lightgbm_itself() -> None:
     X, y = make_data()
     X[:, 3] = np.nan_to_num(X[:, 3])

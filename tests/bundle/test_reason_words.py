@@ -12,6 +12,7 @@ from vigie.bundle.reason_words import phrase
 from vigie.clock import DAY
 from vigie.definition import Feature, Kind
 from vigie.definition.aggregate import FUNCTIONS, Aggregate
+from vigie.report.language import Translator
 from vigie.wording import Said
 
 customers = Table("customers", key="customer_id")
@@ -139,6 +140,14 @@ def test_phrases_can_be_said_in_another_language(feature: Feature, kind: Kind, v
     assert isinstance(made, Said)
     assert {field for _, field, _, _ in string.Formatter().parse(made.template) if field} <= set(made.values)
     assert made.template.format(**made.values) == words
+
+
+def test_all_of_it_can_be_said_in_french() -> None:
+    french = Translator("fr")
+    for feature, kind, value, _ in PHRASES:
+        assert french(phrase(feature, kind, value))
+    assert french.missing == set()
+    assert french(phrase(customers["newsletter"], B, True)).endswith("oui")
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))

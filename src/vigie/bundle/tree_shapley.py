@@ -22,7 +22,7 @@ within about 1e-5 (``docs/decisions/0014-reasons.md``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,9 @@ from vigie.economics.payoff import Array
 LARGE = 20_000
 """Inner nodes from which the levels are kept in single precision and in at most ``MOST_POINTS`` points."""
 MOST_POINTS = 3
+
+TOGETHER = 100_000
+"""Inner nodes that are gone through together at most, give or take a tree: what they need stays in a core's cache."""
 
 _LEFT, _BOTH, _RIGHT, _NONE = 0, 2, 4, 6
 """Which children of a node are inner nodes. Sorted so, all left ones of a level lie side by side, and all right ones."""
@@ -90,36 +93,22 @@ class TreeShapley:
 
     Attributes:
         base: Mean of the trees' sum over the training rows.
-        nodes: Inner nodes of all trees.
         exact: Whether double precision and enough points are used to be right to rounding.
     """
 
     def __init__(self, forest: ForestArrays, width: int, unit: float, *, single: bool) -> None:
         self._width, self._unit = width, unit
         self._reads: Any = np.float32 if single else np.float64
-        found = _Nodes(forest)
-        self.base = float((found.mean[forest.roots].sum() + forest.value[forest.lone].sum()) * unit)
-        self.nodes = len(forest.feature)
-        self.exact = True
-        self._levels: list[_Level] = []
-        self._idle: list[_Workspace] = []
-        if not self.nodes:
-            return
-        exact = (int(found.distinct.max()) + 1) // 2
-        large = self.nodes >= LARGE
-        self._dtype: Any = np.float32 if large else np.float64
-        points = min(exact, MOST_POINTS) if large else exact
-        self.exact = not large
-        t, self._weight = _gauss(points)
-        order, self._levels = _levels(forest, found, t, self._dtype)
-        self._feature = forest.feature[order]
-        self._threshold = _below(forest.threshold[order], self._reads)
-        self._low, self._high = _below(found.low[order], self._reads), _below(found.high[order], self._reads)
-        self._nan_left, self._nan_in = forest.nan_left[order], found.nan_in[order]
-        self._left_share = found.share[order].astype(self._dtype)
-        left, right = forest.left[order], forest.right[order]
-        apart = forest.value[~np.minimum(left, -1)] - forest.value[~np.minimum(right, -1)]
-        self._both = np.where((left < 0) & (right < 0), apart, 1.0).astype(self._dtype)
+        nodes = len(forest.feature)
+        self.exact = nodes < LARGE
+        starts = np.unique(np.searchsorted(forest.roots, np.arange(0, nodes, TOGETHER)))
+        starts = starts[starts < len(forest.roots)]
+        ends = [*forest.roots[starts[1:]].tolist(), nodes]
+        begins = forest.roots[starts].tolist() if nodes else []
+        parts = [_part(forest, low, high) for low, high in zip(begins, ends, strict=False)]
+        self._groups = [_Group(part, width, self._reads, exact=self.exact) for part in parts]
+        mean = sum(group.mean for group in self._groups) + float(forest.value[forest.lone].sum())
+        self.base = mean * unit
 
     def row(self, x: Array) -> Array:
         """Contribution of each column and, last, the base, float64, shape (width + 1,).
@@ -128,17 +117,68 @@ class TreeShapley:
             x: One encoded row, float64, shape (width,). NaN is missing.
         """
         out = np.zeros(self._width + 1)
-        if self._levels:
-            try:
-                workspace = self._idle.pop()
-            except IndexError:
-                workspace = _Workspace(self._levels, self.nodes, self._dtype, self._weight)
-            self._take_steps(x.astype(self._reads), workspace)
-            out[:-1] = np.bincount(self._feature, workspace.run(), self._width)
-            self._idle.append(workspace)
-            out *= self._unit
+        read = x.astype(self._reads)
+        for group in self._groups:
+            out[:-1] += group.row(read)
+        out *= self._unit
         out[-1] = self.base
         return out
+
+
+def _part(forest: ForestArrays, low: int, high: int) -> ForestArrays:
+    """The trees whose inner nodes are *low* … *high* − 1."""
+
+    def child(side: Array) -> Array:
+        return np.where(side[low:high] >= 0, side[low:high] - low, side[low:high])
+
+    inside = (forest.roots >= low) & (forest.roots < high)
+    return replace(
+        forest,
+        feature=forest.feature[low:high],
+        threshold=forest.threshold[low:high],
+        nan_left=forest.nan_left[low:high],
+        left=child(forest.left),
+        right=child(forest.right),
+        roots=forest.roots[inside] - low,
+        lone=forest.lone[:0],
+    )
+
+
+class _Group:
+    """Trees that are gone through together.
+
+    Attributes:
+        mean: Of their sum over the training rows.
+    """
+
+    def __init__(self, forest: ForestArrays, width: int, reads: Any, *, exact: bool) -> None:
+        found = _Nodes(forest)
+        self.mean = float(found.mean[forest.roots].sum())
+        self._width, self._nodes = width, len(forest.feature)
+        self._idle: list[_Workspace] = []
+        enough = (int(found.distinct.max()) + 1) // 2
+        self._dtype: Any = np.float64 if exact else np.float32
+        t, self._weight = _gauss(enough if exact else min(enough, MOST_POINTS))
+        order, self._levels = _levels(forest, found, t, self._dtype)
+        self._feature = forest.feature[order]
+        self._threshold = _below(forest.threshold[order], reads)
+        self._low, self._high = _below(found.low[order], reads), _below(found.high[order], reads)
+        self._nan_left, self._nan_in = forest.nan_left[order], found.nan_in[order]
+        self._left_share = found.share[order].astype(self._dtype)
+        left, right = forest.left[order], forest.right[order]
+        apart = forest.value[~np.minimum(left, -1)] - forest.value[~np.minimum(right, -1)]
+        self._both = np.where((left < 0) & (right < 0), apart, 1.0).astype(self._dtype)
+
+    def row(self, x: Array) -> Array:
+        """What each column adds to the sum of these trees, shape (width,); *x* as the trees read it."""
+        try:
+            workspace = self._idle.pop()
+        except IndexError:
+            workspace = _Workspace(self._levels, self._nodes, self._dtype, self._weight)
+        self._take_steps(x, workspace)
+        found = np.bincount(self._feature, workspace.run(), self._width)
+        self._idle.append(workspace)
+        return found
 
     def _take_steps(self, x: Array, workspace: _Workspace) -> None:
         """Puts ``s`` of each node, times the difference of its leaves where it has two, into the workspace."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from vigie.bundle.forest_text import TreeArrays, forest_to_text
 from vigie.bundle.lightgbm_library import FLOAT32, FLOAT64, Booster
-from vigie.bundle.logistic import log_odds
+from vigie.bundle.logistic import log_odds, log_odds_one
 from vigie.bundle.stored import read_stored, stored
 from vigie.bundle.tree_shapley import TreeShapley
 from vigie.bundle.trees_arrays import read_trees
@@ -121,12 +121,16 @@ class TreesModel:
 
     def contribution_row(self) -> Callable[[list[float]], list[float]]:
         trees = self._explained()
-        if trees is not None and trees.exact:
-            row_of = trees.row
+        if trees is None:
+            return lambda row: self.contributions(np.array([row]))[0].tolist()
+        row_of = trees.row
+        if trees.exact:
             return lambda row: row_of(np.array(row)).tolist()
+        answer, in_odds = self.row(), self.scale == "log_odds"
 
         def contributions(row: list[float]) -> list[float]:
-            found: list[float] = self.contributions(np.array([row]))[0].tolist()
+            p = answer(row)
+            found: list[float] = _adjusted(row_of(np.array(row)), log_odds_one(p) if in_odds else p).tolist()
             return found
 
         return contributions
@@ -151,10 +155,16 @@ class TreesModel:
             raise BundleError(f"model.txt is not text: {error}", where="model") from error
 
 
-def _adjusted(contributions: Array, answers: Array) -> Array:
-    """The same with sums that are the answers: what is missing is spread over the columns by their size."""
-    size = np.abs(contributions[:, :-1])
-    total = size.sum(axis=1, keepdims=True)
-    missing = (answers - contributions.sum(axis=1))[:, None]
-    contributions[:, :-1] += missing * np.divide(size, total, out=np.zeros_like(size), where=total > 0)
+def _adjusted(contributions: Array, answer: Array | float) -> Array:
+    """The same with sums that are the answers: what is missing is spread over the columns by their size.
+
+    Args:
+        contributions: Shape (…, width + 1); changed in place.
+        answer: Shape (…).
+    """
+    size = np.abs(contributions[..., :-1])
+    total = size.sum(axis=-1)
+    missing = answer - contributions.sum(axis=-1)
+    share = np.divide(missing, total, out=np.zeros_like(total), where=total > 0)
+    contributions[..., :-1] += size * share[..., None]
     return contributions
