@@ -172,5 +172,6 @@ CATALOGUE: dict[str, str] = NAMES | {
         "le champion reste : sur {rows:,} lignes de test, le nouveau modèle rapporte {value:+,.2f} {currency} par client par rapport à "
         "lui, moins de plus d’une erreur type"
     ),
+    "no column has two values": "aucune colonne n’a deux valeurs",
 }
 """English → French."""

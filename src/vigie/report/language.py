@@ -12,6 +12,7 @@ has stays English, and :attr:`Translator.missing` lists it.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from vigie.wording import Said
 LANGUAGES = ("en", "fr")
 """Known languages, as BCP 47 tags."""
 
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 _SWAPPED = str.maketrans({",": "\u202f", ".": ",", "-": "−"})
 
 
@@ -121,12 +123,12 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 def typeset(french: str) -> str:
-    r"""French with the spaces that must not break: before ``: ; ? ! %`` and inside quotation marks.
+    r"""French with curved apostrophes and the spaces that must not break: before ``: ; ? ! %`` and inside quotation marks.
 
     >>> typeset("12 % ?")
     '12\u202f%\u202f?'
     """
-    fixed = french
+    fixed = _APOSTROPHE.sub("’", french)
     for sign in ";?!%»":
         fixed = fixed.replace(f" {sign}", f"\u202f{sign}")
     return fixed.replace("« ", "«\u202f").replace(" :", "\u00a0:")
