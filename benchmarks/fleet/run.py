@@ -74,7 +74,7 @@ def customers(segments: int, rows: int) -> TrainingSet:
     x = rng.normal(size=(NUMBERS, n))
     levels = rng.integers(0, LEVELS, size=(CATEGORIES, n)).astype(np.int32)
     weight, extra = rng.normal(0, 0.5, (segments, NUMBERS)), rng.normal(0, 0.5, (segments, LEVELS))
-    z = -1.2 + 0.7 * x[0] * x[1] + extra[code, levels[0]]
+    z = -1.2 + 1.5 * x[0] * x[1] + extra[code, levels[0]]
     for j in range(NUMBERS):
         z += weight[code, j] * x[j]
     labels = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(np.int8)

@@ -19,6 +19,8 @@ CODES = {
 
 def check_project(project: Project) -> list[Finding]:
     """Findings about settings, contracts, definitions and cost matrices of every score of *project*."""
+    from vigie.bundle import by_input
+
     found: list[Finding] = []
     for name in placed_sources(project):
         try:
@@ -44,6 +46,7 @@ def check_project(project: Project) -> list[Finding]:
             continue
         try:
             score.bound(schema)
+            by_input(score)
         except VigieError as error:
             found.append(_finding("VGP003", Severity.ERROR, error.where or score.name, error.what, error.remedy))
             continue
