@@ -28,7 +28,7 @@ def learning_lines(
     far = points[0] > 0 and points[-1] / points[0] >= 8
     scale = alt.Scale(type="log" if far else "linear", nice=False, zero=False, padding=14)
     ticks = list(points) if len(points) <= 8 else alt.Undefined
-    axis = alt.Axis(title=title, values=ticks, format="~s" if points[-1] >= 1000 else ".3~r", labelAngle=0)
+    axis = alt.Axis(title=title, values=ticks, format=",.0f" if points[-1] >= 1000 else ".3~r", labelAngle=0)
     x = alt.X("x:Q", scale=scale, axis=axis)
     y = alt.Y("y:Q", scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(title=say("Log loss"), format=".3~f"))
     drawn = []
@@ -46,6 +46,10 @@ def learning_lines(
         )
         if known:
             end = rows([{"x": known[-1][0], "y": known[-1][1]}])
-            text = alt.Chart(end).mark_text(text=label, align="right", dx=-2, dy=-12, color=INK, fontSize=11.5)
+            # On the side that the line does not come from.
+            falls = len(known) > 1 and known[-1][1] < known[-2][1]
+            text = alt.Chart(end).mark_text(
+                text=label, align="right", dx=-2, dy=14 if falls else -12, color=INK, fontSize=11.5
+            )
             drawn.append(text.encode(x=x, y=y))
     return layered(*drawn, width=WIDTH, height=260)
