@@ -164,14 +164,14 @@ def _style(html: str, generated_at: int | None) -> str:
     return (
         f"{faces}@page{{@top-left{{content:{quoted['title']};{box}}}@top-right{{content:{quoted['day']};{box}}}"
         f"@bottom-right{{content:{quoted['page']} counter(page) ' / ' counter(pages);{box}}}}}"
-        f"body,figure svg text,.card svg text{{{family}}}"
+        f"body,figure svg text,.card svg text{{{family};font-variant-ligatures:none}}"
         "code{font-family:'Liberation Mono','DejaVu Sans Mono','Vigie Sans',monospace}"
     )
 
 
 def _quoted(text: str) -> str:
-    kept = re.sub(r"[\x00-\x1f<>]", " ", text).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{kept}"'
+    """A CSS string; what could end the string or the style element is written by its code point."""
+    return '"' + re.sub(r'[\x00-\x1f<>"\\]', lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
 def _title(html: str) -> str:
