@@ -54,7 +54,9 @@ def trained() -> TrainingResult:
         immature=0,
         unknown=0,
     )
-    return train(data, TrainOptions(models=("lightgbm",), folds=2, threads=1, trials=0, code_version="abc123"))
+    return train(
+        data, TrainOptions(models=("lightgbm",), folds=2, threads=1, trials=0, select=False, code_version="abc123")
+    )
 
 
 @dataclass

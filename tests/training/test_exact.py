@@ -9,16 +9,19 @@ from vigie.features.values import Kind, Values
 from vigie.training import TrainOptions
 from vigie.training.candidates import CANDIDATES, Candidate, FitOptions, Rows
 from vigie.training.make_bundle import TOLERANCE, make_bundle
-from vigie.training.train import _result, _silent, _task, _try_all
+from vigie.training.measured import as_tested
+from vigie.training.search import search
+from vigie.training.task import Task
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 def test_the_scorer_equals_the_training_pipeline_on_every_row(candidate: Candidate, once_set, tmp_path) -> None:
     data = once_set(700)
     options = TrainOptions(folds=2, threads=1, trials=0)
-    task = _task(data, options)
-    (tried,) = _try_all((candidate,), task, data, options, _silent)
-    bundle = make_bundle(data, tried.fitted, tried.cv, _result(tried, task), task.split, options, task.rows)
+    task = Task.of(data, options)
+    part = task.train
+    (tried,), _ = search((candidate,), part.rows, part.payoff, task.folds, part.capacity, options)
+    bundle = make_bundle(data, tried, as_tested(tried, task), task, options)
     expected = tried.cv.calibration.apply(tried.fitted.probability(task.rows))
     write_bundle(bundle, tmp_path / "bundle")
     columns = {**data.extras, **data.features}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from vigie.bundle.signature import Input
@@ -21,9 +21,11 @@ class InputReader:
 
     Args:
         inputs: The signature.
+        ignored: Names that may be sent and are not read: features of the project that the model does without.
     """
 
-    def __init__(self, inputs: Sequence[Input]) -> None:
+    def __init__(self, inputs: Sequence[Input], ignored: Collection[str] = ()) -> None:
+        self._ignored = frozenset(ignored)
         self._readers: dict[str, Reader] = {given.name: _READERS[given.kind] for given in inputs}
         self._required = tuple(given.name for given in inputs if given.required)
 
@@ -37,11 +39,13 @@ class InputReader:
         found: dict[str, Any] = {}
         for name, value in values.items():
             if value is None:
-                if name in readers:
+                if name in readers or name in self._ignored:
                     continue
                 raise _unknown(name, readers)
             reader = readers.get(name)
             if reader is None:
+                if name in self._ignored:
+                    continue
                 raise _unknown(name, readers)
             found[name] = reader(name, value)
         for name in self._required:

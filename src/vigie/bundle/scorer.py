@@ -98,7 +98,7 @@ class Scorer:
         check_parts(bundle)
         if len(bundle.segments) != len(SEGMENT_NAMES) - 1 or list(bundle.segments) != sorted(bundle.segments):
             raise BundleError(f"{bundle.segments!r} are not the edges of four segments", where="segments")
-        self._reader = InputReader(bundle.inputs)
+        self._reader = InputReader(bundle.inputs, bundle.lineage.get("left_out", ()))
         self._raw = self._raw_row()
         self._calibrate = bundle.calibration.row()
         self._money = payoff_row(self._payoff, self._kinds)

@@ -65,6 +65,7 @@ def make_bundle(
     importance: Sequence[tuple[str, float, float]] = (),
     segments: Segments | None = None,
     definition: str = "",
+    left_out: Sequence[str] = (),
 ) -> Bundle:
     """The bundle, with golden predictions.
 
@@ -80,6 +81,7 @@ def make_bundle(
         importance: Of each feature: name, mean drop in test AUC when it is shuffled, standard deviation of the drop.
         segments: Models of segments.
         definition: Fingerprint of the project's score; left out: of the training set's.
+        left_out: Features of the project that the model does without; a request may send them all the same.
 
     Raises:
         TrainingError: The bundle's model does not give the training pipeline's probabilities.
@@ -106,7 +108,7 @@ def make_bundle(
         profile=profile_of(
             {name: values.take(validated) for name, values in training_set.features.items()}, probability
         ),
-        lineage=lineage(training_set, result, task.split, options, definition or score.fingerprint),
+        lineage=lineage(training_set, result, task.split, options, definition or score.fingerprint, left_out),
         texts=training_set.texts,
         by=by_input(score),
         by_definition=portable_by(score),
@@ -159,7 +161,12 @@ def _decision(training_set: TrainingSet, threshold: Threshold, gain: np.ndarray)
 
 
 def lineage(
-    training_set: TrainingSet, result: CandidateResult, split: Split, options: TrainOptions, definition: str
+    training_set: TrainingSet,
+    result: CandidateResult,
+    split: Split,
+    options: TrainOptions,
+    definition: str,
+    left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Where the model comes from, as plain data.
 
@@ -179,6 +186,7 @@ def lineage(
         "libraries": _versions(),
         "fitted_on": "training rows before the test",
         "note": result.note,
+        **({"left_out": sorted(left_out)} if left_out else {}),
     }
 
 

@@ -97,8 +97,10 @@ def train(
     selection, best = _select(leader, best, task, options)
     tried = [best if one.candidate.name == winner else one for one in tried]
     own_set, own = training_set, task
+    left_out: tuple[str, ...] = ()
     if selection is not None and selection.used:
         own_set, own = _reduced(training_set, task, selection)
+        left_out = selection.dropped
     tell("dividing into segments", 0.82)
     segments = _segments(own_set, own, best, options, tell)
     tell("testing", 0.86)
@@ -124,7 +126,9 @@ def train(
         best.fitted, test.rows, seed=options.seed, rule=score.rule.name if score.rule is not None else "rule"
     )
     tell("writing the bundle", 0.9)
-    bundle = make_bundle(own_set, best, champion, own, options, importance, segments, definition=score.fingerprint)
+    bundle = make_bundle(
+        own_set, best, champion, own, options, importance, segments, definition=score.fingerprint, left_out=left_out
+    )
     run = Run(
         training_set=training_set,
         task=task,
