@@ -7,7 +7,7 @@ import numpy as np
 from vigie.bundle import TreesModel, fit_encoder
 from vigie.training.candidates.candidate import NO_SKETCH, FitOptions, Fitted, Rows
 from vigie.training.candidates.resample import learned_from
-from vigie.training.candidates.space import OneOf, Real, Space, Whole
+from vigie.training.candidates.space import Real, Space, Whole
 
 ROUNDS = 300
 SINGLE_THREADED_ROWS = 100_000
@@ -17,15 +17,13 @@ LEAVES, LARGE_LEAVES, LARGE = 7, 31, 50_000
 
 SPACE: Space = {
     "num_leaves": Whole(3, 63, log=True),
-    "learning_rate": Real(0.01, 0.1, log=True),
-    "rounds": Whole(60, 600, log=True),
+    "learning_rate": Real(0.02, 0.1, log=True),
+    "rounds": Whole(150, 800, log=True),
     "min_data_in_leaf": Whole(5, 200, log=True),
-    "feature_fraction": Real(0.2, 1.0),
+    "feature_fraction": Real(0.3, 1.0),
     "bagging_fraction": Real(0.5, 1.0),
     "lambda_l1": Real(0.0, 5.0),
     "lambda_l2": Real(0.01, 100.0, log=True),
-    "max_bin": OneOf((63, 255)),
-    "extra_trees": OneOf((False, True)),
 }
 
 

@@ -19,7 +19,7 @@ LASSO_TOLERANCE = 1e-3
 LASSO_ITERATIONS = 300
 """Of penalties with a corner, whose solver goes on in small steps long after the probabilities have settled."""
 
-SPACE: Space = {"C": Real(0.001, 30.0, log=True), "l1_ratio": OneOf((0.0, 0.5, 1.0))}
+SPACE: Space = {"C": Real(0.01, 100.0, log=True), "l1_ratio": OneOf((0.0, 0.5, 1.0))}
 
 
 class LogisticRegression:

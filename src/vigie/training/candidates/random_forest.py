@@ -18,7 +18,7 @@ MOST_LEAVES = 3_000
 """A leaf has at least this part of the rows, so that the model of a large base stays small enough to serve."""
 
 SPACE: Space = {
-    "min_samples_leaf": Whole(2, 100, log=True),
+    "min_samples_leaf": Whole(5, 100, log=True),
     "max_features": OneOf(("sqrt", 0.1, 0.3, 0.5, 0.8)),
     "max_samples": Real(0.3, 1.0),
     "criterion": OneOf(("gini", "log_loss")),
