@@ -130,7 +130,7 @@ class ValueEvidence:
         over_rival: Money for one customer that the decision brings more than *rival*.
         over_half: The same against a probability of one half as the line.
         savings: Share of the cost of the best of *nobody* and *everybody* that the decision saves (Bahnsen et al.
-            2014), at most 1; NaN where that cost is 0.
+            2014), at most 1; NaN where one of both costs nothing or earns.
         perfect: Money for one customer if every outcome were known beforehand.
         customers: Distinct customers in the test: intervals resample these, not rows.
         pairs_compared: Candidates among which the winner was chosen; the test itself chose none of them.

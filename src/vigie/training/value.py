@@ -105,9 +105,12 @@ def value_evidence(
 
 
 def _saved(sums: np.ndarray) -> np.ndarray:
-    """``1 − cost / min(cost of nobody, cost of everybody)`` of sums of money, whose costs are minus them."""
+    """``1 − cost / min(cost of nobody, cost of everybody)`` of sums of money, whose costs are minus them.
+
+    NaN where nobody or everybody costs nothing or earns: there is nothing to save.
+    """
     cost, base = -sums[:, 0], np.minimum(-sums[:, 1], -sums[:, 2])
-    return np.asarray(1.0 - np.where(base == 0, np.nan, cost / base))
+    return np.asarray(1.0 - np.where(base <= 0, np.nan, cost / np.where(base == 0, 1.0, base)))
 
 
 def _perfect(payoff: PayoffValues, y: np.ndarray, capacity: Capacity) -> np.ndarray:
