@@ -77,9 +77,9 @@ def _look_at(
         if watch is not None:
             watch(looks, slot, folds)
 
-    if watch is not None:
-        watch(looks, slot, 0)
     try:
+        if watch is not None:
+            watch(looks, slot, 0)
         with board.alive(trial):
             outcome = evaluate(
                 plan.problem,
