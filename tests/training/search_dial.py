@@ -47,6 +47,7 @@ class Dial:
     waits: bool = False
     refuses: float = 2.0
     missing: bool = False
+    cheap: bool = False
 
     @property
     def space(self) -> Space:
@@ -54,7 +55,7 @@ class Dial:
 
     @property
     def sketch(self) -> dict[str, object]:
-        return {}
+        return {"cheaply": True} if self.cheap else {}
 
     def fit(self, rows: Rows, options: FitOptions) -> Fitted:
         if self.missing:
@@ -69,6 +70,8 @@ class Dial:
             if not (self.waits and options.params) or Path(self.dies).exists():
                 break
             time.sleep(0.05)  # until a helper has come and died
+        if options.params.get("cheaply"):
+            dial -= 0.01  # a sketch is not the thing itself
         away = abs(dial - self.best)
         base = float(rows.labels.mean())
 

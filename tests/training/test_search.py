@@ -18,7 +18,7 @@ from vigie.errors import MissingExtraError, StoreError
 from vigie.features.training_set import TrainingSet
 from vigie.training import TrainOptions
 from vigie.training.choose import as_good
-from vigie.training.search import SearchNews, StudyPlace, board, join, search
+from vigie.training.search import SearchNews, StudyPlace, board, join, problem, search
 from vigie.training.search.search import Problem, study_name
 
 # Other processes load this module by its name.
@@ -118,10 +118,10 @@ def test_a_trial_without_signs_of_life_is_given_up(data: TrainingSet, file: Stud
 
     _, whole = dialled(data, Dial(), FAST)
     rows, payoff, folds, capacity = inputs(data)
-    problem = Problem((*named("dummy"), Dial()), with_answer(rows), payoff, folds, capacity, FAST)
-    elsewhere = board.Board(file.url, study_name(file, problem), maximise=False)
+    asked = Problem((*named("dummy"), Dial()), with_answer(rows), payoff, folds, capacity, FAST)
+    elsewhere = board.Board(file.url, study_name(file, asked), maximise=False)
     monkeypatch.setattr(board.socket, "gethostname", lambda: "another-machine")
-    slot = Plan(problem).slots({})[1]
+    slot = Plan(asked).slots({})[1]
     assert elsewhere.take(slot, {}, Dial().space) is not None
     assert elsewhere.take(slot, {}, Dial().space) is None  # it is taken
     monkeypatch.undo()
@@ -166,6 +166,23 @@ def test_what_falls_behind_is_given_up_and_the_best_is_not(data: TrainingSet) ->
     assert 3 <= len(pruned) <= 20 and all(math.isnan(t.value) for t in pruned)
     assert min(t.objective for t in done) < min(t.objective for t in pruned)
     assert all(t.state == "done" for t in summary.trials if t.stage == "defaults")
+
+
+@pytest.mark.parametrize("why", ["candidate", "rows"])
+def test_the_best_sketch_is_looked_at_again_in_full(data: TrainingSet, why: str, monkeypatch) -> None:
+    if why == "rows":
+        monkeypatch.setattr(problem, "SKETCH_ROWS", 100)
+    tried, summary = dialled(data, Dial(cheap=why == "candidate"), replace(FAST, trials=12))
+
+    wide = [t for t in summary.trials if t.stage in ("wide", "fine")]
+    (again,) = [t for t in summary.trials if t.stage == "full"]
+    best = min((t for t in wide if t.state == "done"), key=lambda t: t.objective)
+    assert len(wide) == 12 and wide[0].params == {}  # the sketch of the defaults
+    assert again.params == best.params == tried[1].given and again.objective != best.objective
+    # Were the sketch of the defaults the best, nothing would be looked at again.
+    perfect = Dial(cheap=True, best=0.19) if why == "candidate" else Dial(best=0.2)
+    _, spoiled = dialled(data, perfect, replace(FAST, trials=6))
+    assert {t.stage for t in spoiled.trials} == {"defaults", "wide", "fine"}
 
 
 @pytest.mark.parametrize(("objective", "sign"), [("log_loss", 1), ("auc", -1), ("value", -1)])
