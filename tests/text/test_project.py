@@ -47,7 +47,10 @@ ANGRY = ["the parcel {} never arrived and nobody answers", "I want my money back
 HAPPY = ["could you tell me how to wash {}", "thank you, {} is wonderful", "do you have {} in blue as well",
          "I love {}, my sister wants one too", "great advice about {}, thanks a lot to your team"]  # fmt: skip
 THINGS = ["the jacket", "the lamp", "my shoes", "the toaster", "the blue scarf", "the coffee machine"]
-NOW, OPTIONS = parse_moment("2024-09-15"), TrainOptions(models=("logistic_regression",), threads=1, trials=0, select=False)
+NOW, OPTIONS = (
+    parse_moment("2024-09-15"),
+    TrainOptions(models=("logistic_regression",), threads=1, trials=0, select=False),
+)
 
 
 def write(root: Path, *, later: str = "") -> None:
