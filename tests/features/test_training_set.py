@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from vigie.clock import DAY
 from vigie.data.lake import Lake
 from vigie.definition import Campaign, Events, Kind, Score, Table, at, days, every, hours, moment, once
+from vigie.definition.score import replace_score
 from vigie.errors import FeatureError
 from vigie.features import reference
 from vigie.features.reference import Record
@@ -286,6 +287,26 @@ def test_the_feature_set_is_what_the_last_snapshot_would_be(tmp_path):
         for i, c in enumerate(part.customers):
             for feature in asked.bound_features:
                 assert part.features[feature.name].to_list()[i] == reference.value(feature, base[c], NOW)
+
+
+def test_features_that_are_left_out_change_nothing_of_who_is_a_customer(tmp_path):
+    base = some_base(12)
+    base["silent"] = {"orders": [], "profile": base["3"]["profile"], "states": []}
+    lake = lake_of(tmp_path, base)
+    whole = score(decision=Campaign(contact_cost=1, offer_cost=2, accepted=0.3, customer_value=7))
+    fewer = replace_score(whole, features=[ORDERS.count(days(2))])
+
+    def rows(asked):
+        learned = build_training_set(asked, lake, SCHEMA, as_of=NOW)
+        found = [
+            (c, m)
+            for part in build_feature_set(asked, lake, SCHEMA, as_of=NOW)
+            for c, m in zip(part.customers, part.moments.tolist(), strict=True)
+        ]
+        return list(zip(learned.customers, learned.moments.tolist(), strict=True)), found
+
+    assert rows(whole) == rows(fewer)
+    assert "silent" in {c for c, _ in rows(fewer)[1]}
 
 
 @pytest.mark.parametrize("key", [int, str])

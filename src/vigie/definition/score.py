@@ -57,6 +57,7 @@ class Score:
     owner: str
     by: Feature | None
     fairness: Fairness | None
+    _witnesses: tuple[Table | Events, ...]
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class Score:
         put(self, "owner", owner.strip())
         put(self, "by", by)
         put(self, "fairness", fairness)
+        put(self, "_witnesses", ())
         self._check(moments_given=moments is not None)
 
     def _check(self, *, moments_given: bool) -> None:
@@ -224,6 +226,8 @@ class Score:
         for source in more:
             if found.setdefault(source.name, source) != source:
                 raise DefinitionError(f"two different sources are called '{source.name}'", where=f"score '{self.name}'")
+        for source in self._witnesses:
+            found.setdefault(source.name, source)
         return found
 
     @property
@@ -233,6 +237,7 @@ class Score:
         own |= {f.source.name: f.source for f in self.features if isinstance(f, AllColumns)}
         if isinstance(self.moments, At):
             own[self.moments.source.name] = self.moments.source.unfiltered
+        own |= {source.name: source for source in self._witnesses}
         return {name: source for name, source in self.sources.items() if name in own}
 
     @property
@@ -355,7 +360,10 @@ class Score:
 
 
 def replace_score(score: Score, **changes: Any) -> Score:
-    """The same score with some arguments changed; everything is checked again."""
+    """The same score with some arguments changed; everything is checked again.
+
+    Who is a customer stays the same: the sources that said so are kept even where none of the new features reads them.
+    """
     arguments = {
         "outcome": score.outcome,
         "features": score.features,
@@ -369,7 +377,9 @@ def replace_score(score: Score, **changes: Any) -> Score:
         "by": score.by,
         "fairness": score.fairness,
     }
-    return Score(changes.pop("name", score.name), **{**arguments, **changes})
+    new = Score(changes.pop("name", score.name), **{**arguments, **changes})
+    object.__setattr__(new, "_witnesses", tuple(score.own_sources.values()))
+    return new
 
 
 def _flatten(features: Iterable[object] | FeatureLike) -> tuple[Feature | AllColumns, ...]:
