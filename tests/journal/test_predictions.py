@@ -59,6 +59,19 @@ def test_what_is_read_is_what_was_written(customer: str, values: dict[str, objec
         assert list(journal.read()) == [event, EXAMPLE]
 
 
+def test_lines_of_an_older_version_are_read(tmp_path: Path) -> None:
+    """As version 0.1 wrote them, before rollouts had a name."""
+    line = (
+        '{"id":"a","request_id":"r","score":"churn","customer":"c-1","as_of":1700000000000000,"at":1700000000000001,'
+        '"model":"3","bundle":"f00d","values":{"age":31.5,"country":"日本","seen":null},"probability":0.25,'
+        '"decision":"contact","gain":1.5,"expected_value":1.5,"segment":"high","threshold":0.0,"arm":"champion",'
+        '"assignment_probability":1.0,"looked_up":false,"latency_us":0,"source":"api","caller":""}\n'
+    )
+    (tmp_path / "20231114T221320Z-1-0000.jsonl").write_text(line, "utf-8")
+    assert list(read(tmp_path)) == [EXAMPLE]
+    assert EXAMPLE.rollout == EXAMPLE.definition == ""
+
+
 def test_segments_roll_by_size_and_keep_the_order(tmp_path: Path) -> None:
     journal = PredictionJournal(tmp_path, segment_bytes=2_000)
     written = events(40)

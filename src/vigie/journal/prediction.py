@@ -10,6 +10,8 @@ import msgspec
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """What was scored, with what values, by which model, and what was decided.
 
+    A field that is new has a default, so that lines that were written before it came are read.
+
     Attributes:
         id: Identifies the prediction; sorts by time (see :func:`vigie.journal.identifiers`).
         request_id: The request or batch run it was part of.
@@ -29,6 +31,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         threshold: Lowest gain at which the model acts, same unit; ``None`` where no finite gain is asked for.
         arm: Which of several models or policies decided.
         assignment_probability: Probability with which the customer came into that arm, above 0 up to 1.
+        rollout: The release in which arms were assigned; empty where there was none.
+        definition: Fingerprint of the score's definition that the model was trained for; empty where it is not known.
         looked_up: Whether the values were computed from the customer's history; ``False``: they were sent by the caller.
         latency_us: Microseconds from the whole request received to the answer ready.
         source: How it was asked for.
@@ -52,6 +56,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     arm: str = "champion"
     assignment_probability: float = 1.0
+    rollout: str = ""
+    definition: str = ""
     looked_up: bool = False
     latency_us: int = 0
     source: Literal["api", "batch"] = "api"

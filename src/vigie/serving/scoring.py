@@ -73,6 +73,7 @@ class Scoring:
         self._model = ModelAnswer(served.name, served.version, served.bundle.hash)
         self._rule = served.bundle.decision
         self._threshold = _finite(self._rule.request_cut)
+        self._definition = str(served.bundle.lineage.get("definition", ""))
         self._asks_moment = MOMENT in served.kinds
 
     async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
@@ -215,6 +216,7 @@ class Scoring:
                 expected_value=_finite(answer.expected_value),
                 segment=answer.segment_name,
                 threshold=self._threshold,
+                definition=self._definition,
                 looked_up=row.values is None,
                 latency_us=spent,
                 caller=asked.caller,
