@@ -14,6 +14,7 @@ from vigie.training import TrainOptions
 from vigie.training.metrics import auc
 from vigie.training.nested import NestedEstimate, OuterFold, _one, _ranking, _Tested, nested_estimate
 from vigie.training.outer_folds import outer_folds
+from vigie.training.train import train
 
 FAST = TrainOptions(models=("logistic_regression",), folds=2, threads=1, trials=0, stack=False, select=False)
 
@@ -35,8 +36,8 @@ def silent(doing: str, share: float) -> None:
 def test_without_time_the_folds_are_those_of_scikit_learn(once_set) -> None:
     data = once_set(300)
     wanted = StratifiedKFold(5, shuffle=True, random_state=7).split(data.labels, data.labels)
-    for found, (train, test) in zip(outer_folds(data, 5, 7), wanted, strict=True):
-        assert found.train.tolist() == train.tolist() and found.test.tolist() == test.tolist()
+    for found, (learned, tested) in zip(outer_folds(data, 5, 7), wanted, strict=True):
+        assert found.train.tolist() == learned.tolist() and found.test.tolist() == tested.tolist()
         assert found.description.kind == "stratified" and found.description.gap == 0
 
 
@@ -104,6 +105,17 @@ def test_every_row_tests_once_and_figures_are_means(estimate: NestedEstimate, to
             wanted = ours[name].mean - estimate.figures[who][name].mean
             assert figure.mean == pytest.approx(wanted, abs=1e-9) and figure.low <= figure.mean <= figure.high
     assert estimate.figures["nobody"]["value"].mean == 0.0 and "auc" not in estimate.figures["nobody"]
+
+
+def test_one_fold_is_the_split_of_a_training(once_set) -> None:
+    data = once_set(300, seed=2)
+    found = nested_estimate(data, FAST, folds=1)
+    trained = train(data, FAST, evidence=False)
+    assert found.rows == len(trained.test_index) and len(found.folds) == 1
+    assert found.figures["vigie"]["auc"].mean == trained.best.test.auc
+    assert found.figures["vigie"]["value"].mean == pytest.approx(trained.best.test.value, abs=1e-9)
+    assert np.isnan(found.figures["vigie"]["auc"].error)
+    assert found.to_data()["figures"]["vigie"]["auc"]["error"] is None
 
 
 def test_the_file_holds_plain_data(estimate: NestedEstimate) -> None:

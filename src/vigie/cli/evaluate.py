@@ -29,7 +29,7 @@ WHO = {
 
 def evaluate(
     name: ScoreName = None,
-    folds: Annotated[int, typer.Option("--folds", help="Outer folds.", min=2, max=20)] = 5,
+    folds: Annotated[int, typer.Option("--folds", help="Outer folds; 1: the split of `vigie train`.", min=1, max=20)] = 5,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,6 +42,10 @@ def evaluate(
             "--trials", help="Sets of hyper-parameters looked at in each fold; 0: defaults only.", min=0,
             show_default="by the number of rows",
         ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes that search.", show_default="2, or [train] workers"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of every random choice, the folds among them.")] = 0,
     output: Annotated[
@@ -64,9 +68,10 @@ def evaluate(
     opened = open_project(project, environment, as_of)
     score = opened.score(name)
     models = tuple(part.strip() for given in model or () for part in given.split(",") if part.strip()) or None
+    settings = opened.settings.train
     options = TrainOptions(
-        models=models, seed=seed, threads=int(opened.settings.train.get("threads", 2)), trials=trials,
-        code_version=opened.code_version(),
+        models=models, seed=seed, threads=int(settings.get("threads", 2)), trials=trials,
+        workers=workers or int(settings.get("workers", 2)), code_version=opened.code_version(),
     )  # fmt: skip
     chosen_candidates(options.models, has_rule=score.rule is not None)  # a wrong name is told before any work is done
     if ingest:
@@ -94,9 +99,10 @@ def _fold(fold: OuterFold, currency: str) -> None:
 def _shown(evaluated: Evaluated) -> None:
     estimate = evaluated.estimate
     how = "each fold later than what it learned from" if estimate.in_time else "folds drawn at random, stratified"
-    screen.say(
-        f"[dim]{estimate.rows:,} test rows of {estimate.customers:,} customers in {len(estimate.folds)} folds, {how}[/]"
-    )
+    if len(estimate.folds) == 1:
+        how = "later than what was learned from" if estimate.in_time else "drawn at random, stratified"
+    parts = f"{len(estimate.folds)} folds" if len(estimate.folds) > 1 else "one part"
+    screen.say(f"[dim]{estimate.rows:,} test rows of {estimate.customers:,} customers in {parts}, {how}[/]")
     rows = []
     for who, figures in estimate.figures.items():
         difference = estimate.differences.get(who, {}).get("value")
@@ -116,7 +122,8 @@ def _shown(evaluated: Evaluated) -> None:
          (f"{estimate.currency} each", "right"), ("acts on", "right"), ("Vigie brings more (95 %)", "right")],
         rows, marked=0,
     )  # fmt: skip
-    screen.say("[dim]± is one standard error over the folds; intervals resample customers[/]")
+    errors = "± is one standard error over the folds; " if len(estimate.folds) > 1 else ""
+    screen.say(f"[dim]{errors}intervals resample customers[/]")
     ranks = [(WHO[who], figures["auc"]) for who, figures in estimate.differences.items() if "auc" in figures]
     for who, figure in ranks:
         screen.say(f"AUC against {who}: {figure.mean:+.4f} ({figure.low:+.4f} … {figure.high:+.4f})")

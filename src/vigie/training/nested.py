@@ -30,7 +30,7 @@ from vigie.training.result import Metrics, SplitDescription
 from vigie.training.rivals import DEFAULT, HAND_TUNED, default_lightgbm, hand_tuned_lightgbm
 from vigie.training.split import Split
 from vigie.training.strategies import acts_by_strategy
-from vigie.training.task import Task
+from vigie.training.task import Task, split_of
 from vigie.training.value import fixed_rival
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Figure:
 
     Attributes:
         mean: Of the folds for the AUC, of the test rows for everything else.
-        error: Standard error over the folds. Folds share training rows, so it is a little too small.
+        error: Standard error over the folds; NaN for one fold. Folds share training rows, so it is a little too small.
         low: Lower end of the 95 % interval that resamples customers, given the folds' models.
         high: Upper end.
     """
@@ -171,7 +171,7 @@ def nested_estimate(
     Args:
         training_set: Rows with known outcomes.
         options: Choices of every training; its seed also deals the folds.
-        folds: How many outer folds are wanted.
+        folds: How many outer folds are wanted; 1: the one split of :func:`vigie.training.train.train`.
         progress: Told what is being done and the share done.
         told: Called with each fold once it is done.
 
@@ -181,7 +181,7 @@ def nested_estimate(
     """
     began = clock.stopwatch()
     options = options or TrainOptions()
-    splits = outer_folds(training_set, folds, options.seed)
+    splits = outer_folds(training_set, folds, options.seed) if folds > 1 else (split_of(training_set, options),)
     done: list[OuterFold] = []
     tested: list[_Tested] = []
     for i, split in enumerate(splits):
