@@ -83,7 +83,7 @@ def test_segments_roll_by_size_and_keep_the_order(tmp_path: Path) -> None:
 
 
 def test_an_append_after_close_begins_a_segment(tmp_path: Path) -> None:
-    journal = PredictionJournal(tmp_path, fsync=True)
+    journal = PredictionJournal(tmp_path, durability="power")
     journal.append(events(1, "a"))
     journal.close()
     journal.append(events(1, "b"))

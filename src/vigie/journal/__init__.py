@@ -2,6 +2,6 @@
 
 from vigie.journal.identifier import identifiers
 from vigie.journal.prediction import Prediction
-from vigie.journal.predictions import PredictionJournal, PredictionReader, read
+from vigie.journal.predictions import Durability, OnFull, PredictionJournal, PredictionReader, read
 
-__all__ = ["Prediction", "PredictionJournal", "PredictionReader", "identifiers", "read"]
+__all__ = ["Durability", "OnFull", "Prediction", "PredictionJournal", "PredictionReader", "identifiers", "read"]
