@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from vigie.cli.ingest import Stop
 from vigie.clock import FixedClock, parse_moment
 from vigie.errors import SettingsError
 from vigie.lifecycle.project import Project
@@ -243,6 +244,21 @@ def test_the_program_stops_cleanly_on_a_signal(root: Path, number: signal.Signal
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0 and rest.splitlines()[-1] == "stopped"
     assert "done" in lines[-1]
+
+
+def test_a_signal_ends_a_wait_whenever_it_comes() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        for turn in range(300):
+            stop = Stop([signal.SIGALRM])
+            assert not stop.wait(0) and not stop.is_set()
+            signal.setitimer(signal.ITIMER_REAL, 1e-6 + turn * 1e-6)
+            assert stop.wait(20)
+            assert stop.wait(0) and stop.is_set() and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+            stop.close()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_the_program_refuses_what_does_not_go_together(root: Path) -> None:

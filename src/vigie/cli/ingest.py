@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import signal
-import threading
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,7 @@ from rich.markup import escape
 
 from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, open_project
-from vigie.clock import iso
+from vigie.clock import iso, stopwatch
 from vigie.definition import Window
 from vigie.errors import SettingsError
 
@@ -59,19 +61,54 @@ def ingest(
 def _watch(project: Project, sources: list[str], commands: list[str], every: float, *, once: bool) -> None:
     from vigie.lifecycle.watch import Watch
 
-    stop = threading.Event()
-
-    def ask(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)  # asked twice, the process ends at once: the lake allows it
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
+    stop = Stop()
     watched = Watch(project, stop, sources, commands, every)
     many = f"{len(sources or project.sources)} sources" if len(sources or project.sources) > 1 else "1 source"
     screen.console.print(f"[bold]Watching[/] {many}, every {every:g} s")
-    watched.run(lambda done: _tell(done, project.clock), once=once)
+    try:
+        watched.run(lambda done: _tell(done, project.clock), once=once)
+    finally:
+        stop.close()
     screen.console.print("stopped")
+
+
+class Stop:
+    """Waits that SIGINT and SIGTERM end, whenever they come; for the main thread.
+
+    A ``threading.Event`` that a handler sets is not enough: ``set`` may wait for the lock that the interrupted ``wait`` holds,
+    and a signal that comes just before the system is asked to wait does not end that wait. Python writes a byte for
+    each signal at once where :func:`signal.set_wakeup_fd` says, and a byte that is there ends a ``select``.
+    """
+
+    def __init__(self, numbers: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self._asked = False
+        self._bytes, self._writes = socket.socketpair()
+        self._writes.setblocking(False)
+        self._bytes.setblocking(False)
+        signal.set_wakeup_fd(self._writes.fileno(), warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _frame: object) -> None:
+        self._asked = True
+        signal.signal(number, signal.SIG_DFL)  # asked twice, the process ends at once: the lake allows it
+
+    def is_set(self) -> bool:
+        """Whether one of the signals came."""
+        return self._asked
+
+    def wait(self, timeout: float) -> bool:
+        """Waits so many seconds, or until a signal comes; whether one came."""
+        end = stopwatch() + timeout
+        while not self._asked and select.select([self._bytes], [], [], max(0.0, end - stopwatch()))[0]:
+            self._bytes.recv(64)  # of other signals too, which end nothing
+        return self._asked
+
+    def close(self) -> None:
+        """Gives the wake-up back; the handlers stay."""
+        signal.set_wakeup_fd(-1)
+        self._bytes.close()
+        self._writes.close()
 
 
 def _tell(done: Round, clock: Clock) -> None:
