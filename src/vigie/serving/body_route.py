@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,9 +13,8 @@ from vigie.clock import Clock, stopwatch
 from vigie.journal import identifiers
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Refusal, RequestError, refused
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-_REQUEST_ID_HEADERS = (b"x-request-id", b"x-amzn-sagemaker-inference-id")
+from vigie.serving.request_id import request_id_of
+from vigie.serving.security.grant import CALLER, Grant
 
 encode = msgspec.json.Encoder().encode
 
@@ -31,7 +29,9 @@ class Posted:
         request_id: From a header, or one of ours; a route that finds one in the body puts it here.
         at: The server's moment, µs UTC.
         started: Reading of the stopwatch when the whole body was there.
-        caller: Address of the caller; empty where it is not known.
+        caller: Name of the caller, ``key:NAME`` or ``token:SUBJECT``; of one who need not be recognised the address,
+            empty where it is not known.
+        grant: What the caller may do; ``None`` where callers need not be recognised.
         method: ``POST``, or what else the route answers.
         query: What stands behind ``?`` in the URL, as sent.
     """
@@ -44,6 +44,7 @@ class Posted:
     caller: str
     method: str
     query: bytes
+    grant: Grant | None = None
 
 
 class BodyRoute(ABC):
@@ -76,8 +77,19 @@ class BodyRoute(ABC):
         headers: dict[bytes, bytes] = dict(scope["headers"])
         client = scope.get("client")
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        caller, method = client[0] if client else "", scope["method"]
-        posted = Posted(b"", content_type, _request_id(headers), now, arrived, caller, method, scope["query_string"])
+        grant: Grant | None = scope.get(CALLER)
+        address, method = client[0] if client else "", scope["method"]
+        posted = Posted(
+            b"",
+            content_type,
+            request_id_of(headers),
+            now,
+            arrived,
+            address if grant is None else grant.name,
+            method,
+            scope["query_string"],
+            grant,
+        )
         status, more = 200, []
         try:
             if method not in self.methods:
@@ -85,7 +97,7 @@ class BodyRoute(ABC):
                 remedy = f"send {' or '.join(self.methods)}"
                 raise refused(405, "method", f"{method} is not answered here", remedy, "protocol")
             if method == "POST":
-                body = await self._body(headers, receive)
+                body = await self._body(headers, receive, self._allowed(grant))
                 if body is None:
                     return
                 posted.body, posted.started = body, stopwatch()
@@ -111,15 +123,19 @@ class BodyRoute(ABC):
         )
         await send({"type": "http.response.body", "body": answer})
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+    def _allowed(self, grant: Grant | None) -> int:
+        """Bytes of a body at most."""
+        return self._limit if grant is None or grant.max_body_bytes is None else min(self._limit, grant.max_body_bytes)
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes | None:
         """The whole body, or ``None`` if the caller went away.
 
         Raises:
             RequestError: It is longer than allowed.
         """
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            raise self._too_long()
+        if declared.isdigit() and int(declared) > limit:
+            raise self._too_long(limit)
         parts: list[bytes] = []
         length = 0
         while True:
@@ -128,22 +144,11 @@ class BodyRoute(ABC):
                 return None
             part: bytes = message.get("body", b"")
             length += len(part)
-            if length > self._limit:
-                raise self._too_long()
+            if length > limit:
+                raise self._too_long(limit)
             if not message.get("more_body", False):
                 return b"".join([*parts, part]) if parts else part
             parts.append(part)
 
-    def _too_long(self) -> RequestError:
-        return refused(
-            413, "body", f"longer than {self._limit:,} bytes", f"send fewer {self._fewer} at once", "protocol"
-        )
-
-
-def _request_id(headers: dict[bytes, bytes]) -> str:
-    """The caller's id from a header; empty if there is none that could be sent back."""
-    for name in _REQUEST_ID_HEADERS:
-        text = headers.get(name, b"").decode("latin-1")
-        if REQUEST_ID.fullmatch(text):
-            return text
-    return ""
+    def _too_long(self, limit: int) -> RequestError:
+        return refused(413, "body", f"longer than {limit:,} bytes", f"send fewer {self._fewer} at once", "protocol")

@@ -16,6 +16,7 @@ from vigie.serving.events_messages import EventsAnswer, EventsRequest, decode_ev
 from vigie.serving.events_receiver import EventReceiver
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Detail, RequestError, refused
+from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
 
 
@@ -46,6 +47,7 @@ class EventsRoute(BodyRoute):
             raise refused(415, "content-type", f"{kind} is not understood", "send application/json", "protocol")
         posted.request_id = posted.request_id or identifiers(posted.at)[0]
         parts = decode_events(posted.body, self._most)
+        check_rows(posted.grant, sum(len(part.events) for part in parts), "events")
         unknown = [(i, part.source) for i, part in enumerate(parts) if part.source not in self._sources]
         if unknown:
             raise RequestError(

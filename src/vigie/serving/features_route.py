@@ -18,6 +18,7 @@ from vigie.serving.gathered_reads import GatheredReads
 from vigie.serving.messages import moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import from_error, refused
+from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
 
 
@@ -57,7 +58,12 @@ class FeaturesRoute(BodyRoute):
         """The features of the customers asked for."""
         asked = self._read(posted)
         posted.request_id = asked.request_id or posted.request_id or identifiers(posted.at)[0]
+        if posted.grant is not None and asked.score is not None:
+            posted.grant.need_score(asked.score)  # before it is told whether there is such a score
         lookup = self._lookup(asked.score)
+        if posted.grant is not None:
+            posted.grant.need_score(lookup.name)
+            check_rows(posted.grant, len(asked.customers), "customers")
         as_of = moment_asked(asked.as_of, posted.at)
         names, wanted = _wanted(lookup, asked.names)
         try:

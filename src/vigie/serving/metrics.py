@@ -24,7 +24,7 @@ from vigie.serving.settings import ServingSettings
 SCORING = ("score", "invocations", "events", "features")
 OTHER = "other"
 ROUTES = (*SCORING, OTHER)
-STATUSES = (200, 400, 404, 405, 413, 415, 422, 503)
+STATUSES = (200, 400, 401, 403, 404, 405, 413, 415, 422, 429, 503)
 SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram's buckets."""
 

@@ -16,6 +16,7 @@ from vigie.serving.messages import Row, ScoreAnswer, moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import RequestError
 from vigie.serving.scoring import Asked, Scoring
+from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
 
 
@@ -64,6 +65,10 @@ class PostRoute(BodyRoute):
         """The scores of the customers in the body."""
         sent = self._read(posted.body, posted.content_type)
         posted.request_id = sent.request_id or posted.request_id or identifiers(posted.at)[0]
+        if posted.grant is not None:
+            check_rows(posted.grant, len(sent.rows), "customers")
+            if sent.reasons:
+                posted.grant.need("explain")
         if isinstance(self._scoring, RequestError):
             raise self._scoring
         moment = moment_asked(sent.as_of, posted.at)

@@ -46,7 +46,7 @@ class RequestError(Exception):
         status: HTTP status.
         details: What is wrong, at least one.
         kind: Label of the errors' counter: ``input``, ``customer``, ``model``, ``journal``, ``features``, ``protocol``,
-            ``events``.
+            ``events``, ``authentication``, ``authorization``, ``limit``.
     """
 
     def __init__(self, status: int, details: Sequence[Detail], kind: str) -> None:
@@ -54,7 +54,9 @@ class RequestError(Exception):
         super().__init__(status, self.details, kind)
 
 
-KINDS = ("input", "customer", "model", "journal", "features", "protocol", "events")
+KINDS = (
+    "input", "customer", "model", "journal", "features", "protocol", "events", "authentication", "authorization", "limit",
+)  # fmt: skip
 """Every ``kind`` of :class:`RequestError`."""
 
 

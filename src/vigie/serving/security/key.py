@@ -1,0 +1,95 @@
+"""An API key as it is stored: everything but the key."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+import msgspec
+
+from vigie.clock import iso
+from vigie.serving.security.bucket import Rate
+from vigie.serving.security.grant import Grant
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One key, under a name that stays through rotations.
+
+    Attributes:
+        id: Public part of the key; may be shown.
+        name: Who it is for; unique, also among revoked keys, so that records stay clear.
+        hash: SHA-256 of the whole key, in hexadecimal digits.
+        roles: What it allows; see :data:`~vigie.serving.security.grant.ROLES`.
+        scores: Names of the scores it allows; ``None``: all.
+        created: Microseconds UTC; of the newest secret.
+        expires: First moment at which it is not valid; ``None``: never.
+        revoked: Moment at which it was revoked; ``None``: it was not.
+        old_hash: Likewise of the key that it replaced; empty where there is none.
+        old_id: Public part of that one.
+        old_until: First moment at which that one is not valid.
+        rate: Requests, as ``100/s``; empty: any number.
+        burst: Requests at once; ``None``: those of a second.
+        max_rows: Customers or events in one request at most; ``None``: the server's limit.
+        max_body_bytes: Bytes of one request at most; ``None`` likewise.
+    """
+
+    id: str
+    name: str
+    hash: str
+    roles: tuple[str, ...]
+    created: int
+    scores: tuple[str, ...] | None = None
+    expires: int | None = None
+    revoked: int | None = None
+    old_hash: str = ""
+    old_id: str = ""
+    old_until: int = 0
+    rate: str = ""
+    burst: int | None = None
+    max_rows: int | None = None
+    max_body_bytes: int | None = None
+
+    def grant(self) -> Grant:
+        """What a caller with this key may do."""
+        return Grant(
+            f"key:{self.name}",
+            frozenset(self.roles),
+            None if self.scores is None else frozenset(self.scores),
+            Rate.parse(self.rate, self.burst, where=f"key {self.name!r}") if self.rate else None,
+            self.max_rows,
+            self.max_body_bytes,
+        )
+
+    def state(self, now: int) -> str:
+        """In words: ``valid``, ``revoked …``, ``expired …``."""
+        if self.revoked is not None:
+            return f"revoked {iso(self.revoked)}"
+        if self.expires is not None and now >= self.expires:
+            return f"expired {iso(self.expires)}"
+        return "valid"
+
+
+class Lock:
+    """One secret of one key, made ready for comparing.
+
+    Args:
+        key: The key.
+        hashed: Hash of the secret.
+        until: First moment at which this secret is not valid; ``None``: as long as the key is.
+    """
+
+    __slots__ = ("_hashed", "expires", "grant", "name", "reason")
+
+    def __init__(self, key: ApiKey, hashed: str, until: int | None = None) -> None:
+        self._hashed = bytes.fromhex(hashed)
+        ends = [moment for moment in (key.expires, until) if moment is not None]
+        self.expires = min(ends) if ends else 1 << 62
+        self.grant = key.grant()
+        self.name = key.name
+        self.reason = "revoked" if key.revoked is not None else ""
+
+    def opens(self, digest: bytes, now: int) -> str:
+        """Empty if the key with *digest* is valid at *now*, otherwise why not: ``wrong``, ``revoked``, ``expired``."""
+        # The comparison first: who does not have the key learns nothing from the time that the answer takes.
+        if not compare_digest(digest, self._hashed):
+            return "wrong"
+        return self.reason or ("expired" if now >= self.expires else "")
