@@ -55,6 +55,42 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "host": "address to listen on; default 127.0.0.1",
         "port": "port to listen on; default 8000",
         "workers": "processes that answer; default 1",
+        "durability": "what a recorded prediction outlives before it is answered: process (a killed process; default) or power "
+        "(a lost machine too: the answer waits for the disk)",
+        "on_full": "while predictions cannot be recorded: refuse (503; default) or shed (answer without a record, counted)",
+        "tls_cert": "PEM file of the server's certificate; default: the server speaks HTTP",
+        "tls_key": "PEM file of its key; default: in the same file",
+        "tls_ca": "PEM file of the authorities whose certificates callers must show; default: callers need none",
+        "tls_password": "of the key; a secret as env:NAME or file:PATH",
+    },
+    "journal": {
+        "ship_seconds": "longest time that a recorded prediction waits before it goes to the lake; default 300",
+        "keep": "how long recorded predictions stay in the state folder once the lake has them; default 30d",
+    },
+    "serve.security": {
+        "authentication": "whether callers must show a key or token; default: once a key was made, or with [serve.security.jwt]",
+        "keys": "where keys are: sqlite:///FILE, postgresql://… or a .json file from `vigie keys export`; a secret as env:NAME or "
+        "file:PATH; default: keys.db in the state folder",
+        "stale": "how long keys are good while their store cannot be read; default 5m",
+        "open": "list of what needs no key: docs, metrics; default none",
+        "limits": "Redis in which machines share the rates of keys: redis://…; a secret as env:NAME or file:PATH; default: each "
+        "machine keeps its own",
+        "limits_lost": "while that Redis does not answer: machine (each limits on its own) or refuse; default machine",
+    },
+    "serve.security.jwt": {
+        "issuer": "URL that tokens carry as iss; its keys are found by OpenID Connect discovery",
+        "audience": "what tokens carry as aud, or a list of which one must be there",
+        "jwks_url": "where the issuer's keys are; default: found by discovery",
+        "algorithms": "signatures accepted; default RS256 and ES256",
+        "roles_claim": "claim that names roles, a list or words in a text; dots lead into objects; default scope",
+        "roles": "table of the issuer's words → roles; default: they are called alike",
+        "scores_claim": "claim that lists the scores that may be asked for; default: all may",
+        "subject_claim": "claim that names the caller in the records; default sub",
+        "leeway": "how much the issuer's clock may differ; default 30s",
+        "rate": "requests of each subject, as 100/s; default any number",
+        "burst": "of those, at once; default: those of a second",
+        "max_rows": "customers or events in one request at most; default: the server's limit",
+        "max_body_bytes": "bytes of one request at most; default: the server's limit",
     },
     "online": {
         "url": "store of online histories: sqlite:///FILE, redis://…, postgresql://… or memory: (this process alone); a "
@@ -107,6 +143,7 @@ class Settings:
         contracts: Folder of the contract files.
         sources: For each source its keys, secrets not yet resolved.
         serve: Keys of ``[serve]``.
+        journal: Keys of ``[journal]``.
         online: Keys of ``[online]``.
         events: Keys of ``[events]``.
         stream: Keys of ``[stream]``.
@@ -123,6 +160,7 @@ class Settings:
     contracts: Path
     sources: Mapping[str, Mapping[str, Any]]
     serve: Mapping[str, Any]
+    journal: Mapping[str, Any]
     online: Mapping[str, Any]
     events: Mapping[str, Any]
     stream: Mapping[str, Any]
@@ -187,6 +225,7 @@ def read(path: Path, environment: str | None = None) -> Settings:
         contracts=root / project.get("contracts", "contracts"),
         sources=merged.get("sources", {}),
         serve=merged.get("serve", {}),
+        journal=merged.get("journal", {}),
         online=merged.get("online", {}),
         events=merged.get("events", {}),
         stream=merged.get("stream", {}),
@@ -199,7 +238,7 @@ def read(path: Path, environment: str | None = None) -> Settings:
 
 def _check_keys(raw: Mapping[str, Any], where: str) -> None:
     for table, content in raw.items():
-        if table not in OPTIONS:
+        if table not in OPTIONS or "." in table:
             raise SettingsError(f"unknown table [{table}]", where=where, remedy=did_you_mean(table, OPTIONS))
         if not isinstance(content, dict):
             raise SettingsError(f"{table} is not a table", where=where, remedy=f"write [{table}] on a line of its own")
@@ -210,9 +249,21 @@ def _check_keys(raw: Mapping[str, Any], where: str) -> None:
                 raise SettingsError(
                     "is not a table", where=place, remedy=f"write [sources.{name}] and path = '…' below it"
                 )
-            for key in entry:
-                if key not in OPTIONS[table]:
-                    raise SettingsError(f"unknown key '{key}'", where=place, remedy=did_you_mean(key, OPTIONS[table]))
+            _check_entry(entry, table, place)
+
+
+def _check_entry(entry: Mapping[str, Any], table: str, place: str) -> None:
+    """Looks at the keys of one table, and of the tables in it that have options of their own."""
+    for key, value in entry.items():
+        inner = f"{table}.{key}"
+        if inner in OPTIONS:
+            if not isinstance(value, dict):
+                raise SettingsError(
+                    f"{key} is not a table", where=place, remedy=f"write [{inner}] on a line of its own"
+                )
+            _check_entry(value, inner, f"{place.removesuffix(']')}.{key}]")
+        elif key not in OPTIONS[table]:
+            raise SettingsError(f"unknown key '{key}'", where=place, remedy=did_you_mean(key, OPTIONS[table]))
 
 
 def _overlay(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:

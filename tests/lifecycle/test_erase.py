@@ -29,6 +29,8 @@ from vigie.lifecycle import erase as room
 from vigie.lifecycle.backfill import tables_folder
 from vigie.lifecycle.erase import erase, plan_erasure
 from vigie.lifecycle.online import plan_sync, sync
+from vigie.lifecycle.recorded import recorded
+from vigie.lifecycle.ship import ship
 
 ANA, SECRET = "zz-ana@example.org", "zzz-secret-word"
 
@@ -74,6 +76,10 @@ def about_ana(shop: Shop) -> None:
     journal = PredictionJournal(project.journal_folder)
     journal.append([prediction(ANA, 1), prediction("c0001", 2), prediction(None, 3)])
     journal.append([prediction(ANA, 4)])
+    shipped = PredictionJournal(project.journal_folder)
+    shipped.append([prediction(ANA, 5), prediction("c0001", 6), prediction(ANA, 7)])
+    shipped.close()
+    assert ship(project).rows == 3
     partition = tables_folder(project) / "churn" / "month" / "2024-01"
     tables.write_spine(partition, [ANA, "c0001"], pl.Series([NOW, NOW]).to_numpy(), definition="0" * 16, made={})
     sync(project, shop.histories())
@@ -105,7 +111,7 @@ def shop(tmp_path: Path) -> Shop:
 
 def test_nothing_is_left_of_a_customer_in_any_file(shop: Shop) -> None:
     before = files_with(shop.root, [ANA, SECRET])
-    for place in ("lake/orders/_delta_log", "lake/customers/part", "_quarantine/orders", "scores_churn", "spool", "journal",
+    for place in ("lake/_predictions/day=", "lake/orders/_delta_log", "lake/customers/part", "_quarantine/orders", "scores_churn", "spool", "journal",
                   "online.db", "features"):  # fmt: skip
         assert any(place in file for file in before), place
     progress = shop.project.lake.versions("orders")[-1].metadata
@@ -117,14 +123,15 @@ def test_nothing_is_left_of_a_customer_in_any_file(shop: Shop) -> None:
     assert {item.place: item.rows for item in done.items} == {
         "events received, not in the lake yet": 1, "quarantine of orders": 2, "lake table customers": 2,
         "lake table orders": 2, "lake table plans": 0, "lake table visits": 0, "lake table scores_churn": 1,
-        "online store": 2, "feature tables": 1, "predictions": 2,
+        "online store": 2, "feature tables": 1, "predictions": 4, "predictions in the lake": 2,
     }  # fmt: skip
     assert done.left == 0 and done.passed == ()
     lake = shop.project.lake
     for name, rows in others.items():
         assert lake.scan(name).collect().sort("_id", "_batch", "_row").equals(rows.sort("_id", "_batch", "_row"))
     assert any(version.metadata == progress for version in lake.versions("orders"))
-    assert [p.id for p in read(shop.project.journal_folder)] == ["p2", "p3"]
+    assert [p.id for p in read(shop.project.journal_folder)] == ["p2", "p3", "p6"]
+    assert sorted(p.id for p in recorded(shop.project)) == ["p2", "p3", "p6"]
     assert Quarantine(lake, "orders").rows()["text"].str.contains("c0002").to_list() == [True]
     assert lake.scan("scores_churn").collect()["customer"].to_list() == ["c0001"]
 

@@ -17,6 +17,7 @@ from vigie.cli import (
     fleet,
     ingest,
     init,
+    journal,
     models,
     notebook,
     report,
@@ -73,4 +74,7 @@ program.add_typer(
 program.command("serve", rich_help_panel="Use")(serve.serve)
 program.command("stream", rich_help_panel="Use")(stream.stream)
 program.command("score", rich_help_panel="Use")(score.score)
+program.add_typer(
+    journal.group, name="journal", help="The record of predictions, on its way to the lake.", rich_help_panel="Use"
+)
 program.command("erase", rich_help_panel="Use")(erase.erase)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +26,22 @@ def serve(
         Path | None,
         typer.Option("--journal", help="Folder for the predictions.", show_default="in the project's state"),
     ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(
+            "--durability",
+            help="What a recorded prediction outlives before it is answered: process (a killed process) or power.",
+            show_default="process",
+        ),
+    ] = None,
+    on_full: Annotated[
+        str | None,
+        typer.Option(
+            "--on-full",
+            help="While predictions cannot be recorded: refuse, or shed (answer without a record).",
+            show_default="refuse",
+        ),
+    ] = None,
     allow_insecure: Annotated[
         bool,
         typer.Option(
@@ -40,12 +56,13 @@ def serve(
     from vigie.lifecycle.serve import ServePlan, plan_bundle, plan_project, run_plan
 
     clock = clock_of(as_of)
+    kept: dict[str, Any] = {"durability": durability, "on_full": on_full}
     plan: ServePlan
     if bundle is not None:
-        plan = plan_bundle(bundle, journal or Path("journal"), clock, host=host, port=port, workers=workers)
+        plan = plan_bundle(bundle, journal or Path("journal"), clock, host=host, port=port, workers=workers, **kept)
     else:
         opened = open_project(project, environment, as_of)
-        plan = plan_project(opened, names or (), journal=journal, host=host, port=port, workers=workers)
+        plan = plan_project(opened, names or (), journal=journal, host=host, port=port, workers=workers, **kept)
 
     def listening(url: str) -> None:
         summaries.serving(plan, url)

@@ -144,19 +144,21 @@ class Lake:
         name: str,
         frame: pa.Table | pl.DataFrame,
         *,
-        transaction: tuple[str, int] | None = None,
+        transaction: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
         metadata: Mapping[str, Any] | None = None,
         moment: int,
+        partition_by: Sequence[str] = (),
     ) -> int:
         """Add rows in one atomic commit: after a crash either all of it is there, metadata included, or nothing is.
 
         Args:
             name: The table; it is made at the first write, and widened by columns it does not have.
             frame: The rows; none is a version too.
-            transaction: Who writes and a number that goes up by one with each of its commits. The same number twice
-                fails, so two writers at the same time cannot both succeed.
+            transaction: Who writes and a number that goes up with each of its commits; or several of them, where one
+                commit is for several writers. The same number twice fails, so two at the same time cannot both succeed.
             metadata: JSON data kept with the version.
             moment: Now, µs since 1970-01-01 UTC.
+            partition_by: Columns by whose values the files of a new table are divided.
 
         Returns:
             The new version.
@@ -164,7 +166,8 @@ class Lake:
         Raises:
             DataError: Another writer was faster (``retryable``), the columns do not fit, or the disk refuses.
         """
-        return self._write(name, frame, "append", transaction, metadata, moment)
+        several = [transaction] if transaction and isinstance(transaction[0], str) else transaction
+        return self._write(name, frame, "append", several or [], metadata, moment, partition_by)
 
     def replace(
         self,
@@ -176,32 +179,41 @@ class Lake:
         moment: int,
     ) -> int:
         """Like :meth:`append`, but the new version holds these rows only. Earlier versions stay readable."""
-        return self._write(name, frame, "overwrite", transaction, metadata, moment)
+        return self._write(name, frame, "overwrite", [transaction] if transaction else [], metadata, moment)
 
     def _write(
         self,
         name: str,
         frame: pa.Table | pl.DataFrame,
         mode: Literal["append", "overwrite"],
-        transaction: tuple[str, int] | None,
+        transactions: Sequence[tuple[str, int]],
         metadata: Mapping[str, Any] | None,
         moment: int,
+        partition_by: Sequence[str] = (),
     ) -> int:
         path, data = str(self.path(name)), frame.to_arrow() if isinstance(frame, pl.DataFrame) else frame
         where = f"lake table '{name}'"
         said = json.dumps({"moment": moment, "metadata": dict(metadata or {})}, ensure_ascii=False, allow_nan=False)
         properties = CommitProperties(
             custom_metadata={_METADATA: said},
-            app_transactions=[Transaction(*transaction)] if transaction else None,
+            app_transactions=[Transaction(*one) for one in transactions] or None,
         )
+        table = None
         try:
             table = DeltaTable(path) if self.has(name) else None
-            if transaction and table is not None:
-                done = table.transaction_version(transaction[0])
-                if done is not None and done >= transaction[1]:
+            for writer, number in transactions if table is not None else ():
+                done = table.transaction_version(writer)
+                if done is not None and done >= number:
                     raise _conflict(where)
             if table is None:
-                write_deltalake(path, data, mode="error", configuration=_CONFIGURATION, commit_properties=properties)
+                write_deltalake(
+                    path,
+                    data,
+                    mode="error",
+                    partition_by=list(partition_by) or None,
+                    configuration=_CONFIGURATION,
+                    commit_properties=properties,
+                )
                 return 0
             if mode == "append":
                 write_deltalake(table, data, mode="append", schema_mode="merge", commit_properties=properties)
@@ -211,6 +223,8 @@ class Lake:
         except CommitFailedError as error:
             raise _conflict(where) from error
         except (DeltaError, OSError) as error:
+            if table is None and self.has(name):  # another writer made it meanwhile
+                raise _conflict(where) from error
             raise DataError(f"the rows could not be written: {error}", where=where) from error
         except Exception as error:
             if type(error) is not Exception:

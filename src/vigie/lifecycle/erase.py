@@ -98,7 +98,7 @@ def plan_erasure(project: Project, customers: Sequence[str]) -> Erasure:
     others = Item("feature tables", tables.erase(tables_folder(project), keys, dry=True))
     journal = Item("predictions", forget(project.journal_folder, keys, dry=True))
     embedded = _embeddings(forget_texts(project, texts_about(project, keys), dry=True))
-    return Erasure(keys, (*embedded, waiting, *lakes, online, others, journal), _passed(project))
+    return Erasure(keys, (*embedded, waiting, journal, *lakes, online, others), _passed(project))
 
 
 def erase(project: Project, customers: Sequence[str], progress: Progress | None = None) -> Erasure:
@@ -138,6 +138,8 @@ def erase(project: Project, customers: Sequence[str], progress: Progress | None 
         _flush_dead_letters(project)
         own = {name: source.key for name, source in _own(project).items()}
         items.append(Item("events received, not in the lake yet", spool.erase(own, keys)))
+        tell("predictions", 0.04)
+        items.append(Item("predictions", forget(project.journal_folder, keys)))
         moved = {}
         everything = list(_tables(project, keys))
         for number, (place, lake, name, wanted) in enumerate(everything):
@@ -155,8 +157,6 @@ def erase(project: Project, customers: Sequence[str], progress: Progress | None 
             absorbed_again(store, moved)
     tell("feature tables", 0.8)
     items.append(Item("feature tables", tables.erase(tables_folder(project), keys)))
-    tell("predictions", 0.9)
-    items.append(Item("predictions", forget(project.journal_folder, keys)))
     tell("done", 1.0)
     done = Erasure(keys, tuple(items), _passed(project))
     log.info(
@@ -190,6 +190,7 @@ def _tables(project: Project, keys: Collection[str]) -> Iterator[tuple[str, Lake
     from vigie.data import Lake
     from vigie.data.dead_letters import TABLE
     from vigie.data.erasure import Wanted, by_key
+    from vigie.lifecycle.ship import TABLE as PREDICTIONS
 
     own = _own(project)
     columns = sorted({source.key for source in own.values()})
@@ -200,11 +201,24 @@ def _tables(project: Project, keys: Collection[str]) -> Iterator[tuple[str, Lake
             yield f"quarantine of {name}", quarantine, name, Wanted("_id", _texts("text", key, keys))
     if project.lake.has(TABLE):
         yield "dead letters", project.lake, TABLE, Wanted("_id", _texts("payload", columns, keys))
+    if project.lake.has(PREDICTIONS):
+        # After the journal, so that nothing is shipped behind the broom.
+        yield "predictions in the lake", project.lake, PREDICTIONS, Wanted("customer", _spellings(keys))
     for name, source in sorted(own.items()):
         yield f"lake table {name}", project.lake, name, by_key(source.key, keys)
     for name in project.lake.names():
         if name.startswith("scores_") and name not in project.sources:
             yield f"lake table {name}", project.lake, name, by_key("customer", keys)
+
+
+def _spellings(keys: Collection[str]) -> Callable[[pl.LazyFrame], pl.Series]:
+    """Customers as callers wrote their keys: ``17.0`` is ``17``."""
+
+    def find(rows: pl.LazyFrame) -> pl.Series:
+        told = rows.select("customer").drop_nulls().collect(engine="streaming")["customer"]
+        return told.filter([key_text(customer) in keys for customer in told.to_list()])
+
+    return find
 
 
 def _passed(project: Project) -> tuple[str, ...]:

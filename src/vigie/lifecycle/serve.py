@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from vigie.bundle import Bundle
+    from vigie.journal import Durability, OnFull, PredictionJournal
     from vigie.lifecycle.online_features import OnlineFeatures
+    from vigie.lifecycle.shipping import JournalShipping
     from vigie.serving import ServingSettings
 
 
@@ -51,6 +53,8 @@ class ServePlan:
         project: Folder of the project; ``None`` for a bundle alone.
         environment: Of the project.
         features: Scores whose features are answered with: those whose sources were ingested.
+        durability: What a recorded prediction outlives: ``"process"`` or ``"power"``.
+        on_full: While nothing can be recorded: ``"refuse"`` or ``"shed"``.
     """
 
     models: tuple[PlannedModel, ...]
@@ -62,6 +66,8 @@ class ServePlan:
     project: Path | None = None
     environment: str = ""
     features: tuple[str, ...] = ()
+    durability: Durability = "process"
+    on_full: OnFull = "refuse"
 
 
 def plan_bundle(
@@ -72,6 +78,8 @@ def plan_bundle(
     host: str | None = None,
     port: int | None = None,
     workers: int | None = None,
+    durability: Durability | None = None,
+    on_full: OnFull | None = None,
 ) -> ServePlan:
     """A server for one bundle folder, without project, registry or lake: what a slim container runs.
 
@@ -82,7 +90,14 @@ def plan_bundle(
 
     model = PlannedModel(load_bundle(bundle).score_name, "0", bundle.resolve(), by_id=False)
     return ServePlan(
-        (model,), journal.resolve(), host or "127.0.0.1", 8000 if port is None else port, workers or 1, clock
+        models=(model,),
+        journal=journal.resolve(),
+        host=host or "127.0.0.1",
+        port=8000 if port is None else port,
+        workers=workers or 1,
+        clock=clock,
+        durability=durability or "process",
+        on_full=on_full or "refuse",
     )
 
 
@@ -94,6 +109,8 @@ def plan_project(
     host: str | None = None,
     port: int | None = None,
     workers: int | None = None,
+    durability: Durability | None = None,
+    on_full: OnFull | None = None,
 ) -> ServePlan:
     """A server for the champions of a project, and for the features of its scores, trained or not.
 
@@ -104,6 +121,8 @@ def plan_project(
         host: Address; ``None``: what ``[serve]`` says, or 127.0.0.1.
         port: Port; ``None``: what ``[serve]`` says, or 8000.
         workers: Processes; ``None``: what ``[serve]`` says, or 1.
+        durability: What a recorded prediction outlives; ``None``: what ``[serve]`` says, or ``"process"``.
+        on_full: While nothing can be recorded; ``None``: what ``[serve]`` says, or ``"refuse"``.
 
     Raises:
         RegistryError: A score that was named, or every one, has neither a champion nor sources that were ingested.
@@ -138,6 +157,8 @@ def plan_project(
         project=project.settings.root,
         environment=project.settings.environment,
         features=tuple(features),
+        durability=durability or said.get("durability", "process"),
+        on_full=on_full or said.get("on_full", "refuse"),
     )
 
 
@@ -192,7 +213,21 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
 
         events = Receiving(online.project, online.histories)
         settings = replace(settings, max_events=max_rows(online.project))
-    return create_app(served, PredictionJournal(plan.journal), plan.clock, settings, events=events, features=features)
+    journal = PredictionJournal(plan.journal, durability=plan.durability, on_full=plan.on_full)
+    shipping = _shipping(plan, journal)
+    return create_app(served, journal, plan.clock, settings, events=events, features=features, shipping=shipping)
+
+
+def _shipping(plan: ServePlan, journal: PredictionJournal) -> JournalShipping | None:
+    from vigie.lifecycle.ship import seconds_of
+    from vigie.lifecycle.shipping import JournalShipping, may_ship, shipping_for
+
+    if not may_ship(plan.clock):
+        return None
+    if plan.project is None:
+        return JournalShipping(journal, plan.clock, None)
+    project = Project.open(plan.project, plan.environment, plan.clock)
+    return shipping_for(project, journal, seconds_of(project.settings.journal))
 
 
 def _online(plan: ServePlan, bundles: Mapping[str, Bundle]) -> OnlineFeatures:

@@ -29,6 +29,7 @@ from vigie.serving.events_receiver import EventReceiver
 from vigie.serving.events_route import EventsRoute
 from vigie.serving.features_route import FeaturesRoute, ServedFeatures
 from vigie.serving.invocations import InvocationAnswer, rows_of_invocation
+from vigie.serving.journal_metrics import JournalMetrics
 from vigie.serving.messages import ScoreAnswer, decode, rows_of
 from vigie.serving.metrics import Metrics, ModelLabels
 from vigie.serving.model_card import card_of
@@ -36,8 +37,12 @@ from vigie.serving.openapi import describe
 from vigie.serving.post_route import PostRoute, Sent
 from vigie.serving.refusal import Detail, Refusal, RequestError, refused
 from vigie.serving.scoring import Scoring
+from vigie.serving.security.gate import Gate, Security
+from vigie.serving.security.grant import CALLER
+from vigie.serving.security.openapi import secured
 from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
+from vigie.serving.shipping import Shipping
 
 _BACKLOG = 20
 """Requests of the largest size whose events may wait to be taken in."""
@@ -47,13 +52,19 @@ class ScoringApp(FastAPI):
     """FastAPI, asked only for the paths that are not in :attr:`plain`.
 
     Attributes:
-        plain: Plain ASGI applications by exact path. FastAPI's middleware does not see their requests.
+        gate: What every request passes first. FastAPI's middleware would not see those of :attr:`plain`.
+        plain: Plain ASGI applications by exact path.
     """
 
+    gate: Gate
     plain: dict[str, ASGIApp]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            passed = await self.gate.enter(scope, send)
+            if passed is None:
+                return
+            send = passed
             route = self.plain.get(scope["path"])
             if route is not None:
                 await route(scope, receive, send)
@@ -69,6 +80,8 @@ def create_app(
     *,
     events: EventReceiver | None = None,
     features: ServedFeatures | None = None,
+    shipping: Shipping | None = None,
+    security: Security | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
@@ -79,6 +92,8 @@ def create_app(
         settings: Limits, and the default model.
         events: Takes in what is posted to ``/v1/events``; ``None``: there is no such route.
         features: What ``/v1/features`` answers with; ``None``: there is no such route.
+        shipping: Takes recorded predictions to the lake beside the server; ``None``: nobody does here.
+        security: Who may call; ``None``: everybody.
 
     Raises:
         SettingsError: There is nothing to serve, or the default model is not among *models*.
@@ -89,6 +104,7 @@ def create_app(
     default = _default(models, settings)
     lookups = features.lookups if features is not None else {}
     metrics = Metrics([_labels(served) for served in models.values()], settings, list(lookups))
+    metrics.also(JournalMetrics(journal, clock, shipping, settings.counters))
     scorings = {name: Scoring(served, journal, metrics, settings) for name, served in models.items()}
 
     def post(label: str, scoring: Scoring | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
@@ -116,10 +132,17 @@ def create_app(
         metrics.also(counted)
         batcher = EventBatcher(events, counted, _BACKLOG * settings.max_events)
 
+    security = security or Security()
+    page = resources.files("vigie.serving").joinpath("docs.html").read_text(encoding="utf-8")
+    gate = Gate(security, metrics, settings, default=default if isinstance(default, str) else None, page=page)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(gate.start)
         if events is not None:
             await asyncio.to_thread(events.start)
+        if shipping is not None:
+            shipping.start()
         yield
         if batcher is not None:
             await batcher.drain()
@@ -127,9 +150,13 @@ def create_app(
             await asyncio.to_thread(events.stop)
         if features is not None:
             await asyncio.to_thread(features.stop)
+        await gate.stop()
         journal.close()
+        if shipping is not None:
+            await asyncio.to_thread(shipping.stop)
 
     app = ScoringApp(title=_title(models), version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.gate = gate
     app.plain = {
         "/v1/score": post("score", chosen, read_score),
         "/invocations": post("invocations", chosen, read_invocation, write_invocation),
@@ -139,25 +166,30 @@ def create_app(
         app.plain["/v1/events"] = EventsRoute(events, batcher, clock=clock, metrics=metrics, settings=settings)
     if features is not None:
         app.plain["/v1/features"] = FeaturesRoute(features, clock=clock, metrics=metrics, settings=settings)
-    _add_routes(app, models, journal, clock, metrics)
+    _add_routes(app, models, journal, clock, metrics, page)
     received = events.sources if events is not None else ()
     described = describe(app, models, default if isinstance(default, str) else None, received, lookups)
+    if security.required:
+        described = secured(described, opened=security.open, tokens=security.tokens is not None)
     app.openapi = lambda: described  # type: ignore[method-assign]
     return app
 
 
 def _add_routes(
-    app: FastAPI, models: Mapping[str, Served], journal: PredictionJournal, clock: Clock, metrics: Metrics
+    app: FastAPI, models: Mapping[str, Served], journal: PredictionJournal, clock: Clock, metrics: Metrics, page: str
 ) -> None:
-    page = resources.files("vigie.serving").joinpath("docs.html").read_text(encoding="utf-8")
-    cards = msgspec.json.encode([card_of(served) for served in models.values()])
+    cards = {name: card_of(served) for name, served in models.items()}
 
-    def unready() -> str | None:
+    def unrecorded() -> str | None:
+        """Why predictions cannot be recorded."""
         try:
             journal.check(clock.now())
         except JournalError as error:
             return str(error)
         return None
+
+    def unready() -> str | None:
+        return unrecorded() if journal.on_full == "refuse" else None
 
     @app.get("/", include_in_schema=False)
     async def start() -> RedirectResponse:
@@ -168,9 +200,11 @@ def _add_routes(
         return HTMLResponse(page)
 
     @app.get("/v1/models", tags=["models"], summary="The models in service and their inputs")
-    async def list_models() -> Response:
+    async def list_models(request: Request) -> Response:
         """Name, version, bundle, decision, segments and the signature: every input with its kind."""
-        return Response(cards, media_type="application/json")
+        grant = request.scope.get(CALLER)
+        shown = [card for name, card in cards.items() if grant is None or grant.scores is None or name in grant.scores]
+        return Response(msgspec.json.encode(shown), media_type="application/json")
 
     @app.get("/healthz", tags=["health"], summary="The process is alive")
     async def healthz() -> dict[str, str]:
@@ -179,12 +213,16 @@ def _add_routes(
 
     @app.get("/readyz", tags=["health"], summary="Models are loaded and predictions can be recorded")
     async def readyz(response: Response) -> dict[str, Any]:
-        """503 with the reason while no prediction could be recorded: send no traffic then."""
-        reason = unready()
-        if reason is not None:
+        """503 with the reason while no prediction could be recorded: send no traffic then.
+
+        Where the project chose to answer without a record, 200 with the reason as ``unrecorded``.
+        """
+        reason = unrecorded()
+        if reason is not None and journal.on_full == "refuse":
             response.status_code = 503
             return {"status": "not ready", "reason": reason}
-        return {"status": "ready", "models": {name: served.version for name, served in models.items()}}
+        versions = {name: served.version for name, served in models.items()}
+        return {"status": "ready", "models": versions, **({"unrecorded": reason} if reason is not None else {})}
 
     @app.get(
         "/metrics", tags=["health"], summary="Counts and latencies for Prometheus", response_class=PlainTextResponse

@@ -84,6 +84,8 @@ class Scoring:
         """
         quick = not asked.reasons and len(rows) < self._background and all(row.values is not None for row in rows)
         events, explained = self._record(rows, asked) if quick else await asyncio.to_thread(self._record, rows, asked)
+        if self._journal.power:
+            await self._settled(len(events))
         for event in events:
             self._metrics.prediction(event.score, event.decision, event.segment)
         as_of = iso(asked.as_of)
@@ -99,10 +101,17 @@ class Scoring:
             scored = self._scored(rows, asked)
             explained = self._explained([values for values, _ in scored], asked.reasons) if asked.reasons else []
             events = self._events(rows, scored, asked)
-            self._journal.append(events)
+            self._journal.append(events, settle=False)
         except VigieError as error:
             raise from_error(error) from error
         return events, explained
+
+    async def _settled(self, count: int) -> None:
+        """Waits for the disk, together with the other requests of the moment."""
+        try:
+            await self._journal.settled(count)
+        except VigieError as error:
+            raise from_error(error) from error
 
     def _explained(self, values: list[dict[str, Any]], top: int) -> list[Explained]:
         """Reasons are not recorded: values and bundle are, and give them again."""
