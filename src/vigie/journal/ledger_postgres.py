@@ -51,7 +51,7 @@ class PostgresLedger(Ledger):
                 )
                 again = False
             try:
-                cursor = connection.execute(statement, tuple(values))  # type: ignore[arg-type]
+                cursor = connection.execute(statement, tuple(values))
                 return (cursor.fetchall() if cursor.description else []), cursor.rowcount
             except self._error:
                 # The server may have been started anew since. Every statement here may be tried twice: a line has its
