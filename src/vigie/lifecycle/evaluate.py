@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from vigie.clock import iso
 from vigie.definition import Score
-from vigie.definition.text import texts_of
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.texts import learn_texts
 from vigie.lifecycle.train import part
 
 if TYPE_CHECKING:
@@ -64,26 +62,11 @@ def evaluate_score(
         DefinitionError: The definition does not fit the contracts.
         TrainingError: No model can be learned.
     """
-    from vigie.features.training_set import MEMORY, build_training_set
+    from vigie.lifecycle.training_rows import training_set_of
     from vigie.training.nested import nested_estimate
 
     started = project.clock.now()
-    schema = project.schema(score)
-    bound = score.bound(schema)
-    memory = int(project.settings.train.get("memory") or MEMORY)
-    embeds = bool(texts_of(bound.bound_features))
-    texts = learn_texts(
-        project, bound, schema, options, as_of=started, memory=memory, progress=part(progress, 0.0, 0.05)
-    )
-    training_set = build_training_set(
-        bound,
-        project.lake,
-        schema,
-        as_of=started,
-        memory=memory,
-        progress=part(progress, 0.05 if embeds else 0.0, 0.1),
-        texts=texts,
-    )
+    training_set = training_set_of(project, score, options, as_of=started, progress=part(progress, 0.0, 0.1))
     estimate = nested_estimate(training_set, options, folds=folds, progress=part(progress, 0.1, 1.0), told=told)
     file = output
     if file is None:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from vigie.clock import Clock
 from vigie.definition import Kind, Score, Table
-from vigie.definition.text import texts_of
 from vigie.errors import DefinitionError, did_you_mean
-from vigie.features.training_set import MEMORY, build_training_set
 from vigie.features.values import NULL_TIME, Values
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.scaffold_inspect import positive_value
 from vigie.lifecycle.scaffold_look import Look, look_at
-from vigie.lifecycle.texts import learn_texts
 from vigie.lifecycle.train import Progress, part
+from vigie.lifecycle.training_rows import training_set_of
 from vigie.training.explore import Exploration, View, explore, view_of, write_exploration
 from vigie.training.options import TrainOptions
 from vigie.wording import said
-
-if TYPE_CHECKING:
-    from vigie.features.training_set import TrainingSet
 
 READ = 2_000_000
 """Rows of a plain file that are read at most; the first ones."""
@@ -42,31 +36,6 @@ class Explored:
 
     found: Exploration
     path: Path
-
-
-def training_set_of(
-    project: Project, score: Score, options: TrainOptions, progress: Progress | None = None
-) -> TrainingSet:
-    """The training set of *score* with what the project's clock says is known.
-
-    Args:
-        project: Where the data are.
-        score: As the project file has it, not bound.
-        options: Of the training to come; texts are learned from its training rows.
-        progress: Told about the work.
-
-    Raises:
-        ContractError: A source was not ingested yet.
-        DefinitionError: The definition does not fit the contracts.
-    """
-    now = project.clock.now()
-    schema = project.schema(score)
-    bound = score.bound(schema)
-    memory = int(project.settings.train.get("memory") or MEMORY)
-    embeds = bool(texts_of(bound.bound_features))
-    learning, building = part(progress, 0.0, 0.5), part(progress, 0.5 if embeds else 0.0, 1.0)
-    texts = learn_texts(project, bound, schema, options, as_of=now, memory=memory, progress=learning)
-    return build_training_set(bound, project.lake, schema, as_of=now, memory=memory, progress=building, texts=texts)
 
 
 def explore_score(
@@ -97,7 +66,7 @@ def explore_score(
         SettingsError: The language is not known.
     """
     chosen = options or TrainOptions()
-    rows = training_set_of(project, score, chosen, part(progress, 0.0, 0.3))
+    rows = training_set_of(project, score, chosen, as_of=project.clock.now(), progress=part(progress, 0.0, 0.3))
     view = view_of(rows, chosen, all_rows=all_rows).sampled(seed=chosen.seed)
     path = output or project.reports_folder / score.name / "explore.html"
     return _written(view, path, project.clock, chosen.seed, language, part(progress, 0.3, 1.0))

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vigie.clock import iso
 from vigie.definition import Score
-from vigie.definition.text import texts_of
 from vigie.errors import TrainingError
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.texts import learn_texts
 from vigie.lifecycle.train import part
 from vigie.settings import secret
 
@@ -113,7 +111,7 @@ def join_search(project: Project, score: Score, *, workers: int = 1, told: Told 
         ContractError: A source was not ingested yet.
         StoreError: The database cannot be reached.
     """
-    from vigie.features.training_set import MEMORY, build_training_set
+    from vigie.lifecycle.training_rows import training_set_of
     from vigie.training.candidates import chosen_candidates
     from vigie.training.search import join
     from vigie.training.task import Task
@@ -121,26 +119,13 @@ def join_search(project: Project, score: Score, *, workers: int = 1, told: Told 
     study = running_study(project, score)
     as_of = cast("int", study.about["as_of"])
     options = _options(project, study, workers)
-    schema = project.schema(score)
-    bound = score.bound(schema)
-    memory = int(project.settings.train.get("memory") or MEMORY)
 
     def building(doing: str, share: float) -> None:
         if told is not None:
             told(doing, share, None)
 
-    embeds = bool(texts_of(bound.bound_features))
-    texts = learn_texts(project, bound, schema, options, as_of=as_of, memory=memory, progress=part(building, 0.0, 0.15))
-    training_set = build_training_set(
-        bound,
-        project.lake,
-        schema,
-        as_of=as_of,
-        memory=memory,
-        progress=part(building, 0.15 if embeds else 0.0, 0.3),
-        texts=texts,
-    )
-    task = Task.of(training_set, options)
+    training_set = training_set_of(project, score, options, as_of=as_of, progress=part(building, 0.0, 0.3))
+    task, bound = Task.of(training_set, options), training_set.score
 
     def searching(doing: str, share: float, news: SearchNews | None) -> None:
         if told is not None:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.clock import iso
 from vigie.definition import Score
-from vigie.definition.text import texts_of
 from vigie.findings import Severity
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.texts import learn_texts, not_on_spark
+from vigie.lifecycle.texts import not_on_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -86,8 +85,8 @@ def train_score(
         RegistryError: The registry cannot be written.
     """
     from vigie.bundle import write_bundle
-    from vigie.features.training_set import MEMORY, build_training_set
     from vigie.lifecycle.search import study_place
+    from vigie.lifecycle.training_rows import training_set_of
     from vigie.report.language import translator
     from vigie.report.pdf import require_printer, write_pdf
     from vigie.training.record import training_run
@@ -103,21 +102,15 @@ def train_score(
         require_printer()
     schema = project.schema(score)
     bound = score.bound(schema)
-    memory = int(project.settings.train.get("memory") or MEMORY)
-    # Half of the time before fitting goes into texts, where there are any.
-    embeds = bool(texts_of(bound.bound_features))
-    told = part(progress, 0.12 if embeds else 0.0, 0.25)
     if spark is not None:
         from vigie.lifecycle.spark import training_set_on
 
         not_on_spark(bound)
-        training_set = training_set_on(spark, bound, project.lake, schema, as_of=started, progress=told)
-    else:
-        learning = part(progress, 0.0, 0.12)
-        texts = learn_texts(project, bound, schema, options, as_of=started, memory=memory, progress=learning)
-        training_set = build_training_set(
-            bound, project.lake, schema, as_of=started, memory=memory, progress=told, texts=texts
+        training_set = training_set_on(
+            spark, bound, project.lake, schema, as_of=started, progress=part(progress, 0.0, 0.25)
         )
+    else:
+        training_set = training_set_of(project, score, options, as_of=started, progress=part(progress, 0.0, 0.25))
     place = study_place(project, bound, options, started) if options.trials != 0 else None
     result = train(training_set, options, part(progress, 0.25, 0.95), place=place)
     tell(progress, "report", 0.95)

@@ -107,5 +107,9 @@ CATALOGUE: dict[str, str] = {
         "vérifiez que tous les montants sont dans la même unité : un contact en centimes face à une valeur en milliers décide de "
         "tout à lui seul"
     ),
+    "{moments:,} moments with a known outcome and a horizon of {days:g} days leave no later rows to test on; the test rows were "
+    "drawn at random instead, customer by customer": (
+        "{moments:,} dates à l’issue connue et un horizon de {days:g} jours ne laissent pas de lignes postérieures pour le test ; "
+        "ses lignes ont été tirées au hasard, client par client"
+    ),
 }
-"""English → French."""

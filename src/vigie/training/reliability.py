@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from vigie.bundle.logistic import log_odds, logistic
+from vigie.report.condense import wilson
 from vigie.training.bootstrap import DRAWS, Resampling
 from vigie.training.clustered import codes_of, mean_of
 from vigie.training.evidence import Estimate, Reliability
@@ -75,9 +76,8 @@ def _share(y: np.ndarray, codes: np.ndarray) -> Estimate:
     """Share of positives with Wilson's interval, for as many rows as are independent."""
     found = mean_of(y.astype(np.float64), codes)
     n, share = max(found.rows, 1.0), found.value
-    center = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * float(np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)))
-    return Estimate(share, min(max(center - half, 0.0), share), max(min(center + half, 1.0), share))
+    low, high = wilson(share * n, n)
+    return Estimate(share, min(low, share), max(high, share))
 
 
 def _line(y: np.ndarray, p: np.ndarray, codes: np.ndarray) -> tuple[Estimate, Estimate]:

@@ -14,6 +14,7 @@ from vigie.errors import TrainingError
 from vigie.findings import Finding, Severity
 from vigie.training.options import DEFAULT_SPLIT, DEFAULT_SPLIT_IN_TIME
 from vigie.training.result import SplitDescription
+from vigie.wording import said
 
 FEWEST_POSITIVES = 5
 """Rows of each class that either part needs."""
@@ -137,8 +138,12 @@ def _no_later_rows(moments: np.ndarray, horizon: int) -> Finding:
         severity=Severity.WARNING,
         title="No out-of-time test",
         where="split",
-        explanation=f"{len(np.unique(moments)):,} moments with a known outcome and a horizon of {days:g} days leave no "
-        "later rows to test on; the test rows were drawn at random instead, customer by customer",
+        explanation=said(
+            "{moments:,} moments with a known outcome and a horizon of {days:g} days leave no later rows to test on; the test "
+            "rows were drawn at random instead, customer by customer",
+            moments=len(np.unique(moments)),
+            days=days,
+        ),
         remedy="load more history or shorten the horizon; until then expect the model to do worse than the test says",
     )
 
