@@ -20,9 +20,14 @@ Progress = Callable[[str, float], None]
 
 
 def training_set_of(
-    project: Project, score: Score, options: TrainOptions, *, as_of: int, progress: Progress | None = None
+    project: Project,
+    score: Score,
+    options: TrainOptions,
+    *,
+    as_of: int | None = None,
+    progress: Progress | None = None,
 ) -> TrainingSet:
-    """The training set of *score* with what was known at *as_of*.
+    """The training set of *score* with what is known now, or was known at *as_of*.
 
     Reductions of embedded texts learn nothing from outcomes; they are learned from the training rows that *options* say.
 
@@ -30,13 +35,14 @@ def training_set_of(
         project: Where the data are.
         score: As the project file has it, not bound.
         options: Of the training to come.
-        as_of: µs; what became known later is not there.
+        as_of: µs; what became known later is not there. ``None``: the project's clock says.
         progress: Told about the work.
 
     Raises:
         ContractError: A source was not ingested yet.
         DefinitionError: The definition does not fit the contracts.
     """
+    as_of = project.clock.now() if as_of is None else as_of
     schema = project.schema(score)
     bound = score.bound(schema)
     memory = int(project.settings.train.get("memory") or MEMORY)
