@@ -18,8 +18,8 @@ from vigie.clock import SystemClock
 from vigie.errors import VigieError
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.training_rows import training_set_of
 from vigie.lifecycle.scaffold import inspect_table, write_project
+from vigie.lifecycle.training_rows import training_set_of
 from vigie.training import TrainOptions
 from vigie.training.candidates import CANDIDATES
 from vigie.training.report import write_report
