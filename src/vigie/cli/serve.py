@@ -9,6 +9,7 @@ import typer
 
 from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
+from vigie.errors import SettingsError
 
 
 def serve(
@@ -42,6 +43,24 @@ def serve(
             show_default="refuse",
         ),
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys", help="With --bundle: file of `vigie keys export`; callers need one.", show_default=False
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", help="Speak TLS with this certificate (PEM).", show_default=False)
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", help="Its key (PEM).", show_default="in the same file")
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-ca", help="Callers must show a certificate of these authorities (PEM).", show_default=False
+        ),
+    ] = None,
     allow_insecure: Annotated[
         bool,
         typer.Option(
@@ -53,15 +72,22 @@ def serve(
     as_of: AsOf = None,
 ) -> None:
     """Answer scoring requests over HTTP: POST /v1/score, MLflow's and SageMaker's /invocations, /docs, /metrics."""
+    from vigie.lifecycle.security import tls_of
     from vigie.lifecycle.serve import ServePlan, plan_bundle, plan_project, run_plan
 
     clock = clock_of(as_of)
     kept: dict[str, Any] = {"durability": durability, "on_full": on_full}
     plan: ServePlan
     if bundle is not None:
+        kept |= {"keys": keys, "tls": tls_of(None, cert=tls_cert, key=tls_key, ca=tls_ca)}
         plan = plan_bundle(bundle, journal or Path("journal"), clock, host=host, port=port, workers=workers, **kept)
     else:
+        if keys is not None:
+            raise SettingsError(
+                "--keys is for a bundle without project", remedy="name the file in vigie.toml: [serve.security] keys"
+            )
         opened = open_project(project, environment, as_of)
+        kept["tls"] = tls_of(opened.settings, cert=tls_cert, key=tls_key, ca=tls_ca)
         plan = plan_project(opened, names or (), journal=journal, host=host, port=port, workers=workers, **kept)
 
     def listening(url: str) -> None:

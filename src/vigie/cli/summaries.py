@@ -122,6 +122,8 @@ def scored(done: ScoredBase) -> None:
 
 def serving(plan: ServePlan, url: str) -> None:
     """Where the API is, and a request that works."""
+    from vigie.serving import is_loopback
+
     for model in plan.models:
         how = "values or customer ids" if model.by_id else "values"
         say(f"[bold]{escape(model.name)}[/] version {model.version}, by {how}")
@@ -132,6 +134,14 @@ def serving(plan: ServePlan, url: str) -> None:
     if plan.features:
         say(f"GET [bold]{url}/v1/features?customer=[/]…   features by customer id, as of any moment that is kept")
     say(f"every prediction is kept in {escape(str(plan.journal))}")
+    if plan.authenticated and plan.security is not None:
+        say(escape(plan.security.words))
+    if plan.tls is not None and plan.tls.ca is not None:
+        say("callers need a certificate")
+    if plan.tls is None and not is_loopback(plan.host):
+        say(
+            "[yellow]requests, answers and keys can be read on the network:[/] give --tls-cert, or put a proxy with TLS before it"
+        )
 
 
 def _three(number: float) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vigie.lifecycle.online_features import OnlineFeatures
     from vigie.lifecycle.shipping import JournalShipping
     from vigie.serving import ServingSettings
+    from vigie.serving.security.settings import SecuritySettings
+    from vigie.serving.security.tls import Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class ServePlan:
         features: Scores whose features are answered with: those whose sources were ingested.
         durability: What a recorded prediction outlives: ``"process"`` or ``"power"``.
         on_full: While nothing can be recorded: ``"refuse"`` or ``"shed"``.
+        security: How callers are recognised; ``None``: everybody may call.
+        tls: How it speaks TLS; ``None``: it does not.
     """
 
     models: tuple[PlannedModel, ...]
@@ -68,6 +72,13 @@ class ServePlan:
     features: tuple[str, ...] = ()
     durability: Durability = "process"
     on_full: OnFull = "refuse"
+    security: SecuritySettings | None = None
+    tls: Tls | None = None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether callers must show a key or a token."""
+        return self.security is not None and self.security.required
 
 
 def plan_bundle(
@@ -80,13 +91,17 @@ def plan_bundle(
     workers: int | None = None,
     durability: Durability | None = None,
     on_full: OnFull | None = None,
+    keys: Path | None = None,
+    tls: Tls | None = None,
 ) -> ServePlan:
     """A server for one bundle folder, without project, registry or lake: what a slim container runs.
 
     Raises:
         BundleError: The bundle is damaged.
+        SettingsError: *keys* is no file of keys.
     """
     from vigie.bundle import load_bundle
+    from vigie.lifecycle.security import security_of_file
 
     model = PlannedModel(load_bundle(bundle).score_name, "0", bundle.resolve(), by_id=False)
     return ServePlan(
@@ -98,6 +113,8 @@ def plan_bundle(
         clock=clock,
         durability=durability or "process",
         on_full=on_full or "refuse",
+        security=security_of_file(keys, journal.resolve()),
+        tls=tls,
     )
 
 
@@ -111,6 +128,7 @@ def plan_project(
     workers: int | None = None,
     durability: Durability | None = None,
     on_full: OnFull | None = None,
+    tls: Tls | None = None,
 ) -> ServePlan:
     """A server for the champions of a project, and for the features of its scores, trained or not.
 
@@ -123,6 +141,7 @@ def plan_project(
         workers: Processes; ``None``: what ``[serve]`` says, or 1.
         durability: What a recorded prediction outlives; ``None``: what ``[serve]`` says, or ``"process"``.
         on_full: While nothing can be recorded; ``None``: what ``[serve]`` says, or ``"refuse"``.
+        tls: How it speaks TLS; ``None``: it does not.
 
     Raises:
         RegistryError: A score that was named, or every one, has neither a champion nor sources that were ingested.
@@ -132,6 +151,7 @@ def plan_project(
         if name not in project.scores:
             raise DefinitionError(f"no score '{name}'", remedy=did_you_mean(name, project.scores))
     from vigie.lifecycle.online_features import has_contracts
+    from vigie.lifecycle.security import security_of
 
     registered = set(project.registry.names())
     models, features = [], []
@@ -147,6 +167,8 @@ def plan_project(
     if not models and not features:
         raise RegistryError("no score of the project was trained yet", remedy="run `vigie train` first")
     said = project.settings.serve
+    # Settled now, for every worker, also for one that is started again when the keys' file is gone.
+    security = security_of(project.settings)
     return ServePlan(
         models=tuple(models),
         journal=(journal or project.journal_folder).resolve(),
@@ -159,6 +181,8 @@ def plan_project(
         features=tuple(features),
         durability=durability or said.get("durability", "process"),
         on_full=on_full or said.get("on_full", "refuse"),
+        security=replace(security, authentication=security.required),
+        tls=tls,
     )
 
 
@@ -168,7 +192,8 @@ def run_plan(
     """Serve until told to stop; then finish what was begun.
 
     Raises:
-        SettingsError: The address cannot be listened on, or is open to others without *allow_insecure*.
+        SettingsError: The address cannot be listened on, or is open to others who need not show who they are, without
+            *allow_insecure*.
         BundleError: A bundle is damaged.
     """
     from vigie.serving import serve
@@ -178,6 +203,8 @@ def run_plan(
         host=plan.host,
         port=plan.port,
         workers=plan.workers,
+        authenticated=plan.authenticated,
+        tls=plan.tls,
         allow_insecure=allow_insecure,
         on_listening=on_listening,
     )
@@ -187,7 +214,7 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     """The application of *plan*; each worker process makes its own.
 
     Raises:
-        VigieError: A bundle is damaged, or the lake cannot be read.
+        VigieError: A bundle is damaged, or the lake or the keys cannot be read.
     """
     from vigie.bundle import load_bundle
     from vigie.journal import PredictionJournal
@@ -215,7 +242,10 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         settings = replace(settings, max_events=max_rows(online.project))
     journal = PredictionJournal(plan.journal, durability=plan.durability, on_full=plan.on_full)
     shipping = _shipping(plan, journal)
-    return create_app(served, journal, plan.clock, settings, events=events, features=features, shipping=shipping)
+    security = None if plan.security is None else plan.security.opened(tls=plan.tls is not None)
+    return create_app(
+        served, journal, plan.clock, settings, events=events, features=features, shipping=shipping, security=security
+    )
 
 
 def _shipping(plan: ServePlan, journal: PredictionJournal) -> JournalShipping | None:

@@ -3,7 +3,7 @@
 from vigie.serving.app import create_app
 from vigie.serving.model_card import ModelCard, card_of, example_values
 from vigie.serving.provider import CustomerFeatures, FeatureProvider
-from vigie.serving.run import AppFactory, refuse_open_door, serve
+from vigie.serving.run import AppFactory, is_loopback, refuse_open_door, serve
 from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
 
@@ -17,6 +17,7 @@ __all__ = [
     "card_of",
     "create_app",
     "example_values",
+    "is_loopback",
     "refuse_open_door",
     "serve",
 ]

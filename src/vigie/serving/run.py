@@ -17,6 +17,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from vigie.errors import SettingsError, VigieError
+from vigie.serving.security.tls import Tls
 from vigie.serving.settings import ServingSettings
 
 AppFactory = Callable[[ServingSettings], FastAPI]
@@ -51,6 +52,8 @@ def serve(
     port: int = 8000,
     workers: int = 1,
     settings: ServingSettings | None = None,
+    authenticated: bool = False,
+    tls: Tls | None = None,
     allow_insecure: bool = False,
     on_listening: Callable[[str], None] | None = None,
 ) -> None:
@@ -58,59 +61,75 @@ def serve(
 
     Args:
         factory: Makes the app from the settings; called once in each worker.
-        host: Address to listen on. One that other machines can reach is refused without *allow_insecure*.
+        host: Address to listen on. One that other machines can reach is refused where callers are not authenticated, by
+            the app or by certificates, and *allow_insecure* is not given.
         port: Port to listen on; 0 for any free one.
         workers: Processes that share the port. Each loads the models and writes its own segment of the journal.
         settings: Limits and choices.
+        authenticated: Whether the app that the factory makes recognises callers.
+        tls: Certificate and key, and whose certificates callers must show; ``None``: the server speaks plain HTTP.
         allow_insecure: Listen on *host* although callers are not authenticated.
         on_listening: Told the server's URL once the port is open; requests wait from then on until the app is loaded.
 
     Raises:
-        SettingsError: The host or port cannot be listened on, or the workers cannot start.
+        SettingsError: The host or port cannot be listened on, the certificate cannot be used, or the workers cannot start.
         VigieError: What the factory raises, with one worker.
     """
-    refuse_open_door(host, allow_insecure=allow_insecure)
+    certificates = tls is not None and tls.ca is not None
+    refuse_open_door(host, authenticated=authenticated or certificates, allow_insecure=allow_insecure)
     if workers < 1:
         raise SettingsError(f"workers={workers} is not a number of processes", remedy="give 1 or more")
     if not 0 <= port <= 65_535:
         raise SettingsError(
             f"{port} is not a port", where="[serve] port", remedy="give 1 to 65535, or 0 for a free one"
         )
+    if tls is not None:
+        tls.check()
     settings = settings or ServingSettings()
     if workers == 1:
         app = _settled(factory(settings))
         with _listen(host, port) as door:
-            _tell(on_listening, door)
-            uvicorn.Server(_config(app)).run(sockets=[door])
+            _tell(on_listening, door, tls)
+            uvicorn.Server(_config(app, tls)).run(sockets=[door])
         return
     with tempfile.TemporaryDirectory(prefix="vigie-counters-") as counters, _listen(host, port) as door:
         worker = _Worker(factory, replace(settings, counters=Path(counters)))
-        supervisor = Multiprocess(_config(worker, factory=True, workers=workers), sockets=[door])
-        _tell(on_listening, door)
+        supervisor = Multiprocess(_config(worker, tls, factory=True, workers=workers), sockets=[door])
+        _tell(on_listening, door, tls)
         supervisor.run()
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
             raise SettingsError("the server's workers could not start", remedy="each has written its reason above")
 
 
-def refuse_open_door(host: str, *, allow_insecure: bool) -> None:
-    """Returns if *host* is this machine's own, or an open one is wanted.
+def refuse_open_door(host: str, *, authenticated: bool = False, allow_insecure: bool = False) -> None:
+    """Returns if *host* is this machine's own, callers are recognised, or an open door is wanted.
+
+    Args:
+        host: Name or address to listen on.
+        authenticated: Whether callers must show a key, a token or a certificate.
+        allow_insecure: Whether an open door is wanted.
 
     Raises:
         SettingsError: Other machines could reach it.
     """
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not (loopback or allow_insecure):
+    if not (is_loopback(host) or authenticated or allow_insecure):
         raise SettingsError(
             f"host {host!r} can be reached from other machines, and callers are not authenticated",
             where="[serve] host",
-            remedy="listen on 127.0.0.1 behind a proxy that authenticates, or say --allow-insecure in a closed network",
+            remedy="make a key with `vigie keys create`, listen on 127.0.0.1 behind a proxy that authenticates, or say "
+            "--allow-insecure in a closed network",
         )
 
 
-def _config(app: FastAPI | _Worker, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+def is_loopback(host: str) -> bool:
+    """Whether *host* is an address that this machine alone can reach."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _config(app: FastAPI | _Worker, tls: Tls | None, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=factory,
@@ -127,6 +146,7 @@ def _config(app: FastAPI | _Worker, *, factory: bool = False, workers: int = 1) 
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **({} if tls is None else tls.uvicorn()),
     )
 
 
@@ -158,7 +178,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return door
 
 
-def _tell(on_listening: Callable[[str], None] | None, door: socket.socket) -> None:
+def _tell(on_listening: Callable[[str], None] | None, door: socket.socket, tls: Tls | None) -> None:
     if on_listening is not None:
         host, port = door.getsockname()[:2]
-        on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        scheme = "http" if tls is None else "https"
+        on_listening(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")

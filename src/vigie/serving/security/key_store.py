@@ -34,7 +34,7 @@ class KeyStore(Protocol):
     """For messages; without any password."""
 
     def stamp(self) -> object:
-        """Something that differs after every change. Far cheaper than :meth:`read`.
+        """Something that differs after every change; ``None`` before the first. Far cheaper than :meth:`read`.
 
         Raises:
             StoreError: The store cannot be read now.
@@ -106,7 +106,8 @@ class SqliteKeys:
         if not self.path.exists():
             return None
         with self._reading() as connection:
-            return connection.execute("SELECT revision FROM revision").fetchone()
+            (revision,) = connection.execute("SELECT revision FROM revision").fetchone()
+        return revision or None
 
     def read(self) -> list[ApiKey]:
         """See :meth:`KeyStore.read`."""
@@ -125,10 +126,13 @@ class SqliteKeys:
             raise StoreError(f"the key store cannot be made: {error.strerror}", where=self.where) from error
         with self._errors(), closing(sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)) as one:
             one.execute("PRAGMA synchronous = FULL")
+            # Committed before the change, which may fail: a file without tables would look damaged.
             one.execute("BEGIN IMMEDIATE")
             one.execute("CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, content TEXT NOT NULL)")
             one.execute("CREATE TABLE IF NOT EXISTS revision (revision INTEGER NOT NULL)")
             one.execute("INSERT INTO revision SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM revision)")
+            one.execute("COMMIT")
+            one.execute("BEGIN IMMEDIATE")
             row = one.execute("SELECT content FROM keys WHERE name = ?", (name,)).fetchone()
             # Closing a connection undoes what is not committed.
             changed = change(_read([row[0]], self.where)[0] if row else None)
@@ -182,7 +186,7 @@ class PostgresKeys:
     def stamp(self) -> object:
         """See :meth:`KeyStore.stamp`."""
         rows = self._rows("SELECT revision FROM vigie_keys_revision", "vigie_keys_revision")
-        return rows[0][0] if rows else None
+        return (rows[0][0] or None) if rows else None
 
     def read(self) -> list[ApiKey]:
         """See :meth:`KeyStore.read`."""

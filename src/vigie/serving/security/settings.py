@@ -9,11 +9,11 @@ from typing import Any
 
 from vigie.clock import Clock, SystemClock
 from vigie.definition.window import Window
-from vigie.errors import DefinitionError, SettingsError, did_you_mean
+from vigie.errors import DefinitionError, SettingsError, StoreError, did_you_mean
 from vigie.journal.admin import AdminJournal
 from vigie.serving.security.bucket import Rate
 from vigie.serving.security.gate import Security
-from vigie.serving.security.key_store import KeyStore, open_key_store
+from vigie.serving.security.key_store import KeyStore, SqliteKeys, open_key_store
 from vigie.serving.security.keyring import STALE, Keyring
 from vigie.serving.security.routes import OPENABLE
 from vigie.serving.security.tokens import TokenSettings, TokenVerifier
@@ -56,7 +56,12 @@ class SecuritySettings:
         """Whether callers must be recognised."""
         if self.authentication is not None:
             return self.authentication
-        return self.tokens is not None or bool(self.keys) or self.default.exists()
+        if self.tokens is not None or self.keys:
+            return True
+        try:
+            return SqliteKeys(self.default).stamp() is not None
+        except StoreError:  # there is a file, and it is damaged: opening it will say so
+            return True
 
     def store(self) -> KeyStore:
         """The key store.
