@@ -7,7 +7,7 @@ called less often (health, metrics, models, documentation) is FastAPI's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
@@ -36,6 +36,8 @@ from vigie.serving.model_card import card_of
 from vigie.serving.openapi import describe
 from vigie.serving.post_route import PostRoute, Sent
 from vigie.serving.refusal import Detail, Refusal, RequestError, refused
+from vigie.serving.router import Router
+from vigie.serving.router_following import Following
 from vigie.serving.scoring import Scoring
 from vigie.serving.security.gate import Gate, Security
 from vigie.serving.security.grant import CALLER
@@ -82,6 +84,7 @@ def create_app(
     features: ServedFeatures | None = None,
     shipping: Shipping | None = None,
     security: Security | None = None,
+    following: Following | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
@@ -94,6 +97,7 @@ def create_app(
         features: What ``/v1/features`` answers with; ``None``: there is no such route.
         shipping: Takes recorded predictions to the lake beside the server; ``None``: nobody does here.
         security: Who may call; ``None``: everybody.
+        following: Gives the scores new champions and challengers while the server runs; ``None``: nobody does.
 
     Raises:
         SettingsError: There is nothing to serve, or the default model is not among *models*.
@@ -105,9 +109,18 @@ def create_app(
     lookups = features.lookups if features is not None else {}
     metrics = Metrics([_labels(served) for served in models.values()], settings, list(lookups))
     metrics.also(JournalMetrics(journal, clock, shipping, settings.counters))
-    scorings = {name: Scoring(served, journal, metrics, settings) for name, served in models.items()}
+    current = dict(models)
 
-    def post(label: str, scoring: Scoring | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
+    def crowned(served: Served) -> None:
+        current[served.name] = served
+        metrics.serve(_labels(served))
+
+    def make(served: Served) -> Scoring:
+        return Scoring(served, journal, metrics, settings)
+
+    routers = {name: Router(served, make, settings.holdout, crowned) for name, served in models.items()}
+
+    def post(label: str, scoring: Router | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
         return PostRoute(label, scoring, read, write, clock=clock, metrics=metrics, settings=settings)
 
     def read_score(body: bytes, content_type: str) -> Sent:
@@ -116,15 +129,14 @@ def create_app(
         request = decode(body)
         return Sent(rows_of(request, settings.max_rows), request.as_of, request.request_id, request.reasons)
 
-    kinds = models[default].kinds if isinstance(default, str) else {}
-
     def read_invocation(body: bytes, content_type: str) -> Sent:
+        kinds = current[default].kinds if isinstance(default, str) else {}
         return Sent(rows_of_invocation(body, content_type, kinds, settings.max_rows))
 
     def write_invocation(answer: ScoreAnswer) -> InvocationAnswer:
         return InvocationAnswer(answer.predictions)
 
-    chosen = scorings[default] if isinstance(default, str) else default
+    chosen = routers[default] if isinstance(default, str) else default
 
     batcher = None
     if events is not None:
@@ -143,7 +155,11 @@ def create_app(
             await asyncio.to_thread(events.start)
         if shipping is not None:
             shipping.start()
+        if following is not None:
+            await asyncio.to_thread(following.start, routers)
         yield
+        if following is not None:
+            await asyncio.to_thread(following.stop)
         if batcher is not None:
             await batcher.drain()
         if events is not None:
@@ -160,26 +176,41 @@ def create_app(
     app.plain = {
         "/v1/score": post("score", chosen, read_score),
         "/invocations": post("invocations", chosen, read_invocation, write_invocation),
-        **{f"/v1/scores/{name}/score": post("score", scoring, read_score) for name, scoring in scorings.items()},
+        **{f"/v1/scores/{name}/score": post("score", router, read_score) for name, router in routers.items()},
     }
     if events is not None and batcher is not None:
         app.plain["/v1/events"] = EventsRoute(events, batcher, clock=clock, metrics=metrics, settings=settings)
     if features is not None:
         app.plain["/v1/features"] = FeaturesRoute(features, clock=clock, metrics=metrics, settings=settings)
-    _add_routes(app, models, journal, clock, metrics, page)
+    _add_routes(app, current, journal, clock, metrics, page)
     received = events.sources if events is not None else ()
-    described = describe(app, models, default if isinstance(default, str) else None, received, lookups)
-    if security.required:
-        described = secured(described, opened=security.open, tokens=security.tokens is not None)
-    app.openapi = lambda: described  # type: ignore[method-assign]
+
+    def describe_now() -> dict[str, Any]:
+        described = describe(app, current, default if isinstance(default, str) else None, received, lookups)
+        if security.required:
+            described = secured(described, opened=security.open, tokens=security.tokens is not None)
+        return described
+
+    app.openapi = _Described(current, describe_now)  # type: ignore[method-assign]
     return app
+
+
+class _Described:
+    """The OpenAPI page, made again when another model answers."""
+
+    def __init__(self, current: Mapping[str, Served], describe_now: Callable[[], dict[str, Any]]) -> None:
+        self._current, self._describe = current, describe_now
+        self._of, self._page = dict(current), describe_now()
+
+    def __call__(self) -> dict[str, Any]:
+        if any(self._of[name] is not served for name, served in self._current.items()):
+            self._of, self._page = dict(self._current), self._describe()
+        return self._page
 
 
 def _add_routes(
     app: FastAPI, models: Mapping[str, Served], journal: PredictionJournal, clock: Clock, metrics: Metrics, page: str
 ) -> None:
-    cards = {name: card_of(served) for name, served in models.items()}
-
     def unrecorded() -> str | None:
         """Why predictions cannot be recorded."""
         try:
@@ -203,8 +234,8 @@ def _add_routes(
     async def list_models(request: Request) -> Response:
         """Name, version, bundle, decision, segments and the signature: every input with its kind."""
         grant = request.scope.get(CALLER)
-        shown = [card for name, card in cards.items() if grant is None or grant.scores is None or name in grant.scores]
-        return Response(msgspec.json.encode(shown), media_type="application/json")
+        shown = [name for name in models if grant is None or grant.scores is None or name in grant.scores]
+        return Response(msgspec.json.encode([card_of(models[name]) for name in shown]), media_type="application/json")
 
     @app.get("/healthz", tags=["health"], summary="The process is alive")
     async def healthz() -> dict[str, str]:

@@ -97,6 +97,7 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
         reasons_base: Score of the average customer on reasons_scale. The contributions of all inputs are the difference.
         reasons_scale: What base and contributions are on: log_odds or probability of the score; with _before_calibration,
             of the model's score before it is calibrated, which keeps the order.
+        version: Which version of the model answered, where several are in service and it is not the one named in model.
     """
 
     customer_id: str | None
@@ -108,6 +109,7 @@ class PredictionAnswer(msgspec.Struct, frozen=True):
     reasons: list[ReasonAnswer] | UnsetType = UNSET
     reasons_base: float | UnsetType = UNSET
     reasons_scale: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
 
 
 class ScoreAnswer(msgspec.Struct, frozen=True):

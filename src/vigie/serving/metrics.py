@@ -58,7 +58,7 @@ class Metrics(Collector):
     """
 
     def __init__(self, models: Sequence[ModelLabels], settings: ServingSettings, features: Sequence[str] = ()) -> None:
-        self._models = models
+        self._models = {model.score: model for model in models}
         self._looked_up = [("looked up", score) for score in features]
         self._requests = [(route, status) for route in ROUTES for status in STATUSES]
         self._predictions = [(m.score, d, s) for m in models for d in m.decisions for s in m.segments]
@@ -92,6 +92,10 @@ class Metrics(Collector):
         """One customer was scored and recorded."""
         self._cells[self._prediction_at[score, decision, segment]] += 1
 
+    def serve(self, model: ModelLabels) -> None:
+        """*model* answers from now on, in place of the one of its score."""
+        self._models = {**self._models, model.score: model}
+
     def looked_up(self, score: str, customers: int) -> None:
         """The features of so many customers were answered."""
         self._cells[self._looked_up_at[score]] += customers
@@ -115,7 +119,7 @@ class Metrics(Collector):
         model = GaugeMetricFamily(
             "vigie_model_info", "Models in service; always 1.", labels=["score", "version", "bundle"]
         )
-        for m in self._models:
+        for m in self._models.values():
             model.add_metric([m.score, m.version, m.bundle], 1)
         yield model
         requests = CounterMetricFamily(

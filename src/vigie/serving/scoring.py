@@ -15,6 +15,7 @@ from vigie.clock import iso, stopwatch
 from vigie.errors import InputError, VigieError
 from vigie.features.values import Columns
 from vigie.journal import Prediction, PredictionJournal, identifiers
+from vigie.release import CHAMPION
 from vigie.serving.messages import ModelAnswer, PredictionAnswer, ReasonAnswer, Row, ScoreAnswer
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Detail, RequestError, detail_of, from_error, refused
@@ -49,6 +50,26 @@ class Asked:
     reasons: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How a customer came to be scored by this model.
+
+    Attributes:
+        arm: Of the record; see :mod:`vigie.release.assignment`.
+        probability: With which the customer came into the arm, above 0 up to 1.
+        rollout: In which arms were assigned; empty for none.
+        leave: Nobody is acted on, whatever the model says.
+    """
+
+    arm: str = CHAMPION
+    probability: float = 1.0
+    rollout: str = ""
+    leave: bool = False
+
+
+UNDRAWN = Draw()
+"""There is one model, and everybody gets it."""
+
 Scored = tuple[dict[str, Any], ScoreRow]
 """A customer's values by input name, and the answer."""
 
@@ -76,14 +97,27 @@ class Scoring:
         self._definition = str(served.bundle.lineage.get("definition", ""))
         self._asks_moment = MOMENT in served.kinds
 
-    async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
+    @property
+    def served(self) -> Served:
+        """The model."""
+        return self._served
+
+    async def score(self, rows: Sequence[Row], asked: Asked, drawn: Draw = UNDRAWN) -> ScoreAnswer:
         """Scores *rows*, in their order. When it returns, every prediction is on record.
+
+        Args:
+            rows: Customers, at least one.
+            asked: Circumstances.
+            drawn: How they came to be scored by this model.
 
         Raises:
             RequestError: A row does not fit, a customer is not known, or nothing can be looked up or recorded.
         """
         quick = not asked.reasons and len(rows) < self._background and all(row.values is not None for row in rows)
-        events, explained = self._record(rows, asked) if quick else await asyncio.to_thread(self._record, rows, asked)
+        if quick:
+            events, explained = self._record(rows, asked, drawn)
+        else:
+            events, explained = await asyncio.to_thread(self._record, rows, asked, drawn)
         if self._journal.power:
             await self._settled(len(events))
         for event in events:
@@ -96,11 +130,20 @@ class Scoring:
             predictions = [_with_reasons(one, why) for one, why in zip(predictions, explained, strict=True)]
         return ScoreAnswer(asked.request_id, self._model, predictions)
 
-    def _record(self, rows: Sequence[Row], asked: Asked) -> tuple[list[Prediction], list[Explained]]:
+    def answers(self, rows: Sequence[Row], asked: Asked) -> list[ScoreRow]:
+        """What the model would answer; nothing is recorded. For a thread that nobody waits for.
+
+        Raises:
+            RequestError: A row does not fit, or a customer is not known.
+            VigieError: Nothing can be looked up.
+        """
+        return [answer for _, answer in self._scored(rows, asked)]
+
+    def _record(self, rows: Sequence[Row], asked: Asked, drawn: Draw) -> tuple[list[Prediction], list[Explained]]:
         try:
             scored = self._scored(rows, asked)
             explained = self._explained([values for values, _ in scored], asked.reasons) if asked.reasons else []
-            events = self._events(rows, scored, asked)
+            events = self._events(rows, scored, asked, drawn)
             self._journal.append(events, settle=False)
         except VigieError as error:
             raise from_error(error) from error
@@ -205,7 +248,7 @@ class Scoring:
             )
         return {**found.extras, **found.features}
 
-    def _events(self, rows: Sequence[Row], scored: Sequence[Scored], asked: Asked) -> list[Prediction]:
+    def _events(self, rows: Sequence[Row], scored: Sequence[Scored], asked: Asked, drawn: Draw) -> list[Prediction]:
         spent = round((stopwatch() - asked.started) * 1e6)
         served, rule = self._served, self._rule
         return [
@@ -220,11 +263,14 @@ class Scoring:
                 bundle=served.bundle.hash,
                 values=values,
                 probability=answer.probability,
-                decision=rule.act if answer.act else rule.leave,
+                decision=rule.act if answer.act and not drawn.leave else rule.leave,
                 gain=_finite(answer.gain),
-                expected_value=_finite(answer.expected_value),
+                expected_value=_finite(_of_leaving(answer) if drawn.leave else answer.expected_value),
                 segment=answer.segment_name,
                 threshold=self._threshold,
+                arm=drawn.arm,
+                assignment_probability=drawn.probability,
+                rollout=drawn.rollout,
                 definition=self._definition,
                 looked_up=row.values is None,
                 latency_us=spent,
@@ -242,6 +288,11 @@ def _with_reasons(prediction: PredictionAnswer, explained: Explained) -> Predict
     return msgspec.structs.replace(
         prediction, reasons=reasons, reasons_base=explained.base, reasons_scale=explained.scale
     )
+
+
+def _of_leaving(answer: ScoreRow) -> float:
+    """Expected result of not acting."""
+    return answer.expected_value - answer.gain if answer.act else answer.expected_value
 
 
 def _finite(amount: float) -> float | None:

@@ -19,6 +19,7 @@ class ServingSettings:
             do not wait; fewer are scored one by one.
         counters: Directory in which the workers of one server keep their counters, so that ``/metrics`` adds up all of
             them; ``None`` for a single worker. :func:`vigie.serving.serve` sets it.
+        holdout: Share of the customers with an id who are never acted on, 0 … below 1; see :mod:`vigie.serving.router`.
     """
 
     default_model: str | None = None
@@ -27,3 +28,4 @@ class ServingSettings:
     max_events: int = 10_000
     background_rows: int = 200
     counters: Path | None = None
+    holdout: float = 0.0
