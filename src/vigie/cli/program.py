@@ -8,6 +8,7 @@ import typer
 
 from vigie._version import __version__
 from vigie.cli import (
+    audit,
     check,
     demo,
     erase,
@@ -18,6 +19,7 @@ from vigie.cli import (
     ingest,
     init,
     journal,
+    keys,
     models,
     notebook,
     report,
@@ -72,8 +74,10 @@ program.add_typer(
     features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"
 )
 program.command("serve", rich_help_panel="Use")(serve.serve)
+program.add_typer(keys.group, name="keys", help="Who may call the API.", rich_help_panel="Use")
 program.command("stream", rich_help_panel="Use")(stream.stream)
 program.command("score", rich_help_panel="Use")(score.score)
+program.command("audit", rich_help_panel="Use")(audit.audit)
 program.add_typer(
     journal.group, name="journal", help="The record of predictions, on its way to the lake.", rich_help_panel="Use"
 )

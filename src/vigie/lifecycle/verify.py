@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from vigie.definition import Events, Feature, Schema, Score, Table
 from vigie.definition.moments import At
 from vigie.errors import VigieError
-from vigie.journal import Prediction, read
+from vigie.journal import Prediction
 from vigie.lifecycle.events import Intake
 from vigie.lifecycle.model_in_use import score_of
+from vigie.lifecycle.recorded import recorded
 from vigie.lifecycle.texts import bundle_texts
 from vigie.lifecycle.train import part, tell
 
@@ -164,9 +165,7 @@ def verify(
 
 def _chosen(project: Project, name: str, since: int | None, parity: Parity) -> Iterator[Prediction]:
     """Predictions to compute again; the others are counted."""
-    for prediction in read(project.journal_folder):
-        if prediction.score != name or (since is not None and prediction.at < since):
-            continue
+    for prediction in recorded(project, score=name, since=since):
         parity.predictions += 1
         if not prediction.looked_up or prediction.customer is None:
             parity.sent += 1
