@@ -38,6 +38,8 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "files": "project files, relative to vigie.toml; a list of strings",
         "state": "folder of everything Vigie keeps; default .vigie",
         "contracts": "folder of the contract files; default contracts",
+        "ledger": "where releases are decided: sqlite:///FILE, or postgresql://… where servers run on several machines; a secret "
+        "as env:NAME or file:PATH; default: ledger.db in the state folder",
     },
     "sources": {
         "path": "file or glob, or a list of them: CSV, Parquet or JSON lines, compressed or not; or the folder of a Delta table",
@@ -92,6 +94,26 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "max_rows": "customers or events in one request at most; default: the server's limit",
         "max_body_bytes": "bytes of one request at most; default: the server's limit",
     },
+    "rollout": {
+        "shares": "the challenger's share of the customers in each step; default [0.01, 0.1, 0.5]",
+        "shadow": "whether a rollout begins with a shadow, which answers nobody; default true",
+        "min_requests": "customers counted in a step before it may be left; default 200",
+        "step_seconds": "time in a step before it may be left; default 300",
+        "bake_seconds": "time in the last step before a promotion; default 1800",
+        "max_seconds": "time in a step after which the rollout ends without a verdict; default 604800, a week",
+        "alpha": "probability of ever rolling back a challenger that keeps within every tolerance; default 0.05",
+        "errors_factor": "how many times as often as the champion a challenger may fail; inf: not judged; default 1.25",
+        "errors_floor": "share of requests in which it may fail whatever the champion does; default 0.002",
+        "latency_factor": "how many times as long it may take, at every quantile; in powers of √2; inf: not judged; default 1.41",
+        "latency_beyond": "share of requests that may take longer still; default 0.02",
+        "score_distance": "Kolmogorov's distance allowed between the scores of both; 1: not judged; default 0.1",
+        "decision_difference": "difference allowed between the shares of customers acted on; 1: not judged; default 0.05",
+        "value_loss": "share of the champion's value that may be lost, once outcomes are known; default 0.1",
+        "value_low": "least value of a decision in currency; default 0",
+        "value_high": "greatest; default 0: value is not judged",
+        "holdout": "share of the customers who are never acted on, the same ones for good; default 0",
+        "on_train": "whether a trained version waits as challenger for a rollout where there is a champion; default false",
+    },
     "online": {
         "url": "store of online histories: sqlite:///FILE, redis://…, postgresql://… or memory: (this process alone); a "
         "secret as env:NAME or file:PATH; default: online.db in the state folder",
@@ -144,6 +166,8 @@ class Settings:
         sources: For each source its keys, secrets not yet resolved.
         serve: Keys of ``[serve]``.
         journal: Keys of ``[journal]``.
+        rollout: Keys of ``[rollout]``.
+        ledger: ``ledger`` of ``[project]``, a secret not yet resolved; empty for the default.
         online: Keys of ``[online]``.
         events: Keys of ``[events]``.
         stream: Keys of ``[stream]``.
@@ -161,6 +185,8 @@ class Settings:
     sources: Mapping[str, Mapping[str, Any]]
     serve: Mapping[str, Any]
     journal: Mapping[str, Any]
+    rollout: Mapping[str, Any]
+    ledger: str
     online: Mapping[str, Any]
     events: Mapping[str, Any]
     stream: Mapping[str, Any]
@@ -226,6 +252,8 @@ def read(path: Path, environment: str | None = None) -> Settings:
         sources=merged.get("sources", {}),
         serve=merged.get("serve", {}),
         journal=merged.get("journal", {}),
+        rollout=merged.get("rollout", {}),
+        ledger=str(project.get("ledger", "")),
         online=merged.get("online", {}),
         events=merged.get("events", {}),
         stream=merged.get("stream", {}),

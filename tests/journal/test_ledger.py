@@ -125,6 +125,8 @@ def test_sqlite_says_when_nothing_was_written(tmp_path: Path) -> None:
     assert not a.changed()
     b.put_counts("r", "w", 0, {})
     assert a.changed() and not a.changed()
+    a.append("churn", 0, 0, "kind", {})
+    assert a.changed() and not a.changed()
 
 
 def test_what_cannot_be_a_ledger_is_refused_without_its_secrets(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from vigie.cli import (
     models,
     notebook,
     report,
+    rollout,
     score,
     search,
     serve,
@@ -75,6 +76,9 @@ program.add_typer(
 )
 program.command("serve", rich_help_panel="Use")(serve.serve)
 program.add_typer(keys.group, name="keys", help="Who may call the API.", rich_help_panel="Use")
+program.add_typer(
+    rollout.group, name="rollout", help="Release a version step by step, and back by itself.", rich_help_panel="Use"
+)
 program.command("stream", rich_help_panel="Use")(stream.stream)
 program.command("score", rich_help_panel="Use")(score.score)
 program.command("audit", rich_help_panel="Use")(audit.audit)

@@ -66,6 +66,7 @@ class Ledger(ABC):
     def __init__(self, where: str) -> None:
         self.where = where
         self._lock = threading.RLock()
+        self._wrote = False
         for statement in _TABLES:
             try:
                 self._ask(statement)
@@ -80,7 +81,7 @@ class Ledger(ABC):
 
     @abstractmethod
     def changed(self) -> bool:
-        """Whether somebody else may have written since this was asked last; true the first time."""
+        """Whether there may be something new since this was asked last; true the first time."""
 
     @abstractmethod
     def close(self) -> None:
@@ -146,6 +147,7 @@ class Ledger(ABC):
         )
         if not written:
             return None
+        self._wrote = True
         return LedgerLine(stream, after + 1, at, kind, msgspec.json.decode(text), hashed)
 
     # -- counts --------------------------------------------------------------------------------------------------

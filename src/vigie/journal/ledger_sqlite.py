@@ -54,7 +54,8 @@ class SqliteLedger(Ledger):
         with self._lock:
             rows, _ = self._execute("PRAGMA data_version", ())
             version = int(rows[0][0])
-            different, self._seen = version != self._seen, version
+            different = version != self._seen or self._wrote  # SQLite counts the commits of others alone
+            self._seen, self._wrote = version, False
             return different
 
     def close(self) -> None:

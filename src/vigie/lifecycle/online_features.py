@@ -11,7 +11,7 @@ from vigie.clock import FixedClock, stopwatch
 from vigie.definition import Schema, Score
 from vigie.definition.score import replace_score
 from vigie.definition.text import texts_of
-from vigie.errors import ContractError, DefinitionError, VigieError
+from vigie.errors import ContractError, DefinitionError, StoreError, VigieError
 from vigie.features.online.holding import joined
 from vigie.features.online.lookup import Lookup
 from vigie.features.online.memory_store import MemoryStore
@@ -45,6 +45,7 @@ class OnlineFeatures:
         project: Whose.
         bundles: For each score the bundle that is served; ``None``: its features are served as the project file
             declares them.
+        beside: Bundles that may be served later, by name of the score: what they need is held, too.
 
     Attributes:
         project: Whose.
@@ -58,10 +59,21 @@ class OnlineFeatures:
         DataError: The lake cannot be read.
     """
 
-    def __init__(self, project: Project, bundles: Mapping[str, Bundle | None]) -> None:
+    def __init__(
+        self, project: Project, bundles: Mapping[str, Bundle | None], beside: Mapping[str, Bundle] | None = None
+    ) -> None:
         self.project = project
         scores, schemas = scores_online(project, bundles)
-        wanted = joined(holdings_of(score, schemas[name]) for name, score in scores.items())
+        holdings = [holdings_of(score, schemas[name]) for name, score in scores.items()]
+        if beside:
+            for name, bundle in beside.items():
+                try:
+                    others, known = scores_online(project, {name: bundle})
+                except (ContractError, DefinitionError) as error:  # nobody is served by it yet
+                    log.warning("what the newest version of %s needs is not held: %s", name, error)
+                    continue
+                holdings.append(holdings_of(others[name], known[name]))
+        wanted = joined(holdings)
         store = MemoryStore() if isinstance(project.clock, FixedClock) else None
         self.histories: OnlineHistories = histories_for(project, wanted, store)
         self._follows = all(project.lake.has(name) for name in wanted)
@@ -73,6 +85,29 @@ class OnlineFeatures:
         }
         self._ended = threading.Event()
         self._follower: threading.Thread | None = None
+
+    def lookup_of(self, name: str, bundle: Bundle) -> Lookup:
+        """Looks up the inputs of another bundle of a score that is served, from the same histories.
+
+        Args:
+            name: Of the score.
+            bundle: For example a new champion.
+
+        Raises:
+            ContractError: A source was never ingested.
+            DefinitionError: The bundle does not fit the contracts.
+            StoreError: It needs what is not held online for the models that the server began with.
+        """
+        scores, schemas = scores_online(self.project, {name: bundle})
+        for source, holding in holdings_of(scores[name], schemas[name]).items():
+            held = self.histories.holdings.get(source)
+            if held is None or not held.covers(holding):
+                raise StoreError(
+                    f"the model needs more of '{source}' than this server holds online",
+                    where=f"score '{name}'",
+                    remedy="start the servers again: they hold what the newest version needs, too; then release it",
+                )
+        return Lookup(scores[name], schemas[name], self.histories, _texts(self.project, bundle))
 
     @property
     def quick(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.clock import Clock, FixedClock
-from vigie.errors import DefinitionError, RegistryError, did_you_mean
+from vigie.errors import DefinitionError, RegistryError, VigieError, did_you_mean
 from vigie.lifecycle.project import Project
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from vigie.bundle import Bundle
     from vigie.journal import Durability, OnFull, PredictionJournal
     from vigie.lifecycle.online_features import OnlineFeatures
+    from vigie.lifecycle.rollout_follow import Follower
     from vigie.lifecycle.shipping import JournalShipping
     from vigie.serving import ServingSettings
     from vigie.serving.security.settings import SecuritySettings
     from vigie.serving.security.tls import Tls
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +247,38 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     journal = PredictionJournal(plan.journal, durability=plan.durability, on_full=plan.on_full)
     shipping = _shipping(plan, journal)
     security = None if plan.security is None else plan.security.opened(tls=plan.tls is not None)
+    following = None
+    if plan.project is not None and served and not isinstance(plan.clock, FixedClock):
+        project = online.project if online is not None else Project.open(plan.project, plan.environment, plan.clock)
+        following, holdout = _following(plan, project, online)
+        settings = replace(settings, holdout=holdout)
     return create_app(
-        served, journal, plan.clock, settings, events=events, features=features, shipping=shipping, security=security
+        served,
+        journal,
+        plan.clock,
+        settings,
+        events=events,
+        features=features,
+        shipping=shipping,
+        security=security,
+        following=following,
     )
+
+
+def _following(plan: ServePlan, project: Project, online: OnlineFeatures | None) -> tuple[Follower, float]:
+    """Who follows ledger and registry, and the share of the customers who are never acted on."""
+    from vigie.bundle import load_bundle
+    from vigie.lifecycle.rollout import holdout_of
+    from vigie.lifecycle.rollout_follow import Follower
+    from vigie.serving import Served
+
+    by_id = {model.name for model in plan.models if model.by_id}
+
+    def load(name: str, version: str) -> Served:
+        bundle = load_bundle(project.registry.bundle_path(project.registry.resolve(name, version)))
+        return Served(name, version, bundle, online.lookup_of(name, bundle) if online and name in by_id else None)
+
+    return Follower(project, load), holdout_of(project)
 
 
 def _shipping(plan: ServePlan, journal: PredictionJournal) -> JournalShipping | None:
@@ -265,6 +298,21 @@ def _online(plan: ServePlan, bundles: Mapping[str, Bundle]) -> OnlineFeatures:
 
     assert plan.project is not None
     project = Project.open(plan.project, plan.environment, plan.clock)
-    online = OnlineFeatures(project, {name: bundles.get(name) for name in plan.features})
+    online = OnlineFeatures(project, {name: bundles.get(name) for name in plan.features}, _newest(plan, project))
     online.follow()
     return online
+
+
+def _newest(plan: ServePlan, project: Project) -> dict[str, Bundle]:
+    """The newest version of each score that is asked for by id, where it is not the one served: it may be released next."""
+    from vigie.bundle import load_bundle
+
+    found = {}
+    for model in plan.models:
+        newest = project.registry.versions(model.name)[-1]
+        if model.by_id and str(newest.version) != model.version:
+            try:
+                found[model.name] = load_bundle(project.registry.bundle_path(newest))
+            except VigieError as error:  # nobody is served by it yet
+                log.warning("version %d of %s cannot be loaded: %s", newest.version, model.name, error)
+    return found

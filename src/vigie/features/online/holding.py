@@ -35,6 +35,12 @@ class Holding:
         columns = [[name, str(kind)] for name, kind in self.columns.items()]
         return naming.fingerprint(["holding", self.source.meaning(), columns, self.window])
 
+    def covers(self, wanted: Holding) -> bool:
+        """Whether everything of *wanted* is held."""
+        window = self.window is None or (wanted.window is not None and wanted.window <= self.window)
+        same = self.source.meaning() == wanted.source.meaning()
+        return same and wanted.columns.items() <= self.columns.items() and window
+
     @property
     def table(self) -> str:
         """Name of its table in the store. A holding that changes gets a new table, filled beside the old one."""
