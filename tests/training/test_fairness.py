@@ -117,6 +117,12 @@ def test_groups_of_every_kind() -> None:
     assert np.bincount(codes).tolist() == [2, 2, 2, 2, 1]
     codes, names = groups_of(Values(Kind.NUMBER, np.array([3.0, 3.0])))
     assert codes.tolist() == [0, 0] and names == ("3",)
+    codes, names = groups_of(Values(Kind.NUMBER, np.array([1.0, 0, np.nan, 1, 0.5])))
+    assert codes.tolist() == [2, 0, 3, 2, 1] and names == ("0", "0.5", "1", "missing")
+    codes, names = groups_of(Values(Kind.NUMBER, np.array([np.nan, np.nan])))
+    assert codes.tolist() == [0, 0] and names == ("missing",)
+    codes, names = groups_of(Values(Kind.NUMBER, np.array([1.0, 2, 3, 4] + [5.0] * 96)))
+    assert names == ("up to 4", "above 4") and np.bincount(codes).tolist() == [4, 96]
     many = Values(Kind.CATEGORY, np.arange(60, dtype=np.int32) % 30, tuple(f"c{i}" for i in range(30)))
     codes, names = groups_of(many)
     assert len(names) == 21 and names[-1] == "others" and (codes == 20).sum() == 20

@@ -20,7 +20,7 @@ class Fairness:
 
     Args:
         groups: Values that say which group a customer belongs to, e.g. ``[customers["gender"]]``. They need not be
-            features of the model. Numbers are cut into quarters.
+            features of the model. Numbers of more than four values are cut into quarters.
         parity: Largest difference, 0 … 1, of the share acted on (demographic parity). ``None``: reported only.
         opportunity: Largest difference, 0 … 1, of the share acted on among those whose outcome is true (equal
             opportunity; Hardt, Price & Srebro 2016).

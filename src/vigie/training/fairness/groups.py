@@ -18,8 +18,8 @@ MOST_GROUPS = 20
 def groups_of(values: Values) -> tuple[np.ndarray, tuple[str, ...]]:
     """Code of each row's group, shape (n,), and the names of the groups.
 
-    A category's values, the largest twenty of them, and the others together; yes and no; quarters of a number, borders
-    in the lower group. Rows without a value are a group of their own. Groups without rows are left out.
+    A category's values, the largest twenty of them, and the others together; yes and no; a number's values where there
+    are no more than four, else its quarters, borders in the lower group. Rows without a value are a group of their own. Groups without rows are left out.
     """
     nulls = values.nulls()
     codes, names = _coded(values, nulls)
@@ -41,12 +41,16 @@ def _coded(values: Values, nulls: np.ndarray) -> tuple[np.ndarray, list[str]]:
         return place[values.data], [*(values.categories[code] for code in kept), said("others")]
     x = values.data
     known = x[~nulls]
-    edges = np.unique(np.quantile(known, np.arange(1, QUARTERS) / QUARTERS)) if len(known) else np.zeros(0)
+    distinct = np.unique(known)
+    if len(distinct) <= QUARTERS:
+        place = np.clip(np.searchsorted(distinct, np.where(nulls, -np.inf, x)), 0, max(len(distinct) - 1, 0))
+        return place, [said("{value:,.6g}", value=float(value)) for value in distinct]
+    edges = np.unique(np.quantile(known, np.arange(1, QUARTERS) / QUARTERS))
     # The largest value as an edge would leave a group above it empty.
-    edges = edges[edges < known.max()] if len(known) else edges
-    codes = np.searchsorted(edges, np.where(nulls, 0.0, x), side="left")
+    edges = edges[edges < distinct[-1]]
     if not len(edges):
-        return codes, [said("{value:,.6g}", value=float(known[0])) if len(known) else said("missing")]
+        edges = distinct[-2:-1]
+    codes = np.searchsorted(edges, np.where(nulls, 0.0, x), side="left")
     low, high = float(edges[0]), float(edges[-1])
     names: list[str] = [said("up to {high:,.6g}", high=low)]
     names += [
