@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-_VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 
 
@@ -23,12 +22,9 @@ def identifiers(moment: int, count: int = 1) -> list[str]:
     '018bcfe5-6800-'
     """
     milliseconds, micro = divmod(moment, 1_000)
-    time = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | _VERSION | (micro * 4096 // 1_000) << 64 | _VARIANT
+    stamp = f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}"
+    head = f"{stamp[:8]}-{stamp[8:]}-7{micro * 4096 // 1_000:03x}-"
     # One bit of the 62 stays free, so that consecutive numbers have room.
-    start = int.from_bytes(os.urandom(8)) >> 3
-    return [_text(time | (start + i)) for i in range(count)]
-
-
-def _text(number: int) -> str:
-    digits = f"{number:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    start = _VARIANT | int.from_bytes(os.urandom(8)) >> 3
+    tails = [f"{start + i:016x}" for i in range(count)]
+    return [f"{head}{tail[:4]}-{tail[4:]}" for tail in tails]
