@@ -177,7 +177,7 @@ class Administration:
         return found
 
     def _record(self, action: str, key: ApiKey, now: int, reason: str = "") -> None:
-        details = {
+        details: dict[str, object] = {
             "id": key.id,
             "roles": list(key.roles),
             "scores": None if key.scores is None else list(key.scores),

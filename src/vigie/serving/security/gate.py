@@ -21,6 +21,7 @@ from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Detail, Refusal, RequestError, refused
 from vigie.serving.request_id import request_id_of
 from vigie.serving.security import headers
+from vigie.serving.security.bucket import Rate
 from vigie.serving.security.grant import CALLER, Grant
 from vigie.serving.security.keyring import Keyring
 from vigie.serving.security.limiter import Buckets, Limiter, RedisBuckets
@@ -35,6 +36,8 @@ _PREFIX = PREFIX.encode()
 _AWAY = frozenset({"store", "issuer away"})
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="vigie"')
 _PAGES = frozenset({"/", "/docs"})
+_NO_SCORE = frozenset({ANY, "metrics", "events"})
+"""What is not of a score."""
 
 
 @dataclass(eq=False)
@@ -87,16 +90,15 @@ class Gate:
         self._data = headers.of_data(tls=security.tls)
         self._page = headers.of_page(page, tls=security.tls)
         self._open = {path for name in security.open for path in OPENABLE[name]}
-        self._limiter: Limiter | None = None
         if self._required:
             counted = SecurityMetrics(settings.counters)
             metrics.also(counted)
             self._refusals = Refusals(security.journal, counted, security.clock)
-            own = Buckets(None if settings.counters is None else settings.counters / "limits")
-            self._limiter = own
+            self._own = Buckets(None if settings.counters is None else settings.counters / "limits")
+            self._shared: Limiter | None = None
             if security.limits:
                 refuse = security.limits_refuse
-                self._limiter = RedisBuckets(security.limits, own, refuse=refuse, lost=counted.limits_lost)
+                self._shared = RedisBuckets(security.limits, self._own, refuse=refuse, lost=counted.limits_lost)
 
     def start(self) -> None:
         """Begins to follow the key store, and fetches the issuer's keys. May take seconds."""
@@ -112,8 +114,7 @@ class Gate:
         self._refusals.close()
         if self._keyring is not None:
             self._keyring.stop()
-        if self._limiter is not None:
-            await self._limiter.close()
+        await (self._shared or self._own).close()
 
     async def enter(self, scope: Scope, send: Send) -> Send | None:
         """One request.
@@ -133,57 +134,84 @@ class Gate:
                 message["headers"] = [*message["headers"], *more]
             return send(message)
 
-        if self._required and path not in self._open:
-            role = role_of(path)
-            if role != OPEN:
-                try:
-                    await self._admit(scope, path, role)
-                except RequestError as problem:
-                    await self._refuse(problem, scope, sealed)
-                    return None
+        if not self._required:
+            return sealed
+        role = OPEN if path in self._open else role_of(path)
+        if role == OPEN:
+            return sealed
+        try:
+            found = self._known(scope, path)
+            grant = found if isinstance(found, Grant) else await self._of_token(found, scope, path)
+            if role not in grant.roles and role != ANY:
+                self._lacking(role, grant, scope, path)
+            if grant.scores is not None:
+                self._check_score(role, grant, scope, path)
+            if grant.rate is not None:
+                await self._take(grant, grant.rate, scope, path)
+        except RequestError as problem:
+            await self._refuse(problem, scope, sealed)
+            return None
+        scope[CALLER] = grant
         return sealed
 
-    async def _admit(self, scope: Scope, path: str, role: str) -> None:
-        grant = await self._recognised(scope, path)
-        if role != ANY and role not in grant.roles:
-            if role == "admin" and not path.startswith("/v1/admin/"):
-                # Nobody but an administrator learns which routes there are beside the listed ones.
-                raise refused(404, "path", "no such route, or not for this caller", "see /docs", "protocol")
-            self._turned_away("role", scope, path, grant.name)
-            grant.need(role)
-        if grant.scores is not None and role not in (ANY, "metrics", "events") and path not in CHOOSING:
-            score = score_of(path, self._default)
-            if score is None or score not in grant.scores:
-                self._turned_away("score", scope, path, grant.name)
-                grant.need_score(score or path)
-        if grant.rate is not None:
-            assert self._limiter is not None, "there is a limiter where callers are recognised"
-            wait = await self._limiter.take(grant.name, grant.rate)
-            if wait:
-                self._turned_away("rate", scope, path, grant.name)
-                raise _LimitedError(wait, grant)
-        scope[CALLER] = grant
+    def _known(self, scope: Scope, path: str) -> Grant | bytes:
+        """The grant of the key in the request, or the token in it.
 
-    async def _recognised(self, scope: Scope, path: str) -> Grant:
+        A function and not a coroutine, and this flat, because every request pays for it.
+        """
         credential, bearer = None, False
         for name, value in scope["headers"]:
-            if name in (b"authorization", b"x-api-key"):
+            if name == b"authorization":
                 if credential is not None:
                     raise self._unrecognised("several", scope, path)
-                bearer = name == b"authorization"
-                credential = value if not bearer else value[7:].strip() if value[:7].lower() == b"bearer " else b""
+                bearer, credential = True, value[7:].strip() if value[:7].lower() == b"bearer " else b""
+            elif name == b"x-api-key":
+                if credential is not None:
+                    raise self._unrecognised("several", scope, path)
+                credential = value
         if credential is None:
             raise self._unrecognised("missing", scope, path)
-        found: Grant | str = "malformed"
-        if credential.startswith(_PREFIX):
-            if self._keyring is not None:
-                found = self._keyring.find(credential)
-        elif bearer and credential and self._tokens is not None:
-            found = await self._tokens.find(credential)
+        if credential.startswith(_PREFIX) and self._keyring is not None:
+            found = self._keyring.find(credential)
+            if isinstance(found, str):
+                raise self._unrecognised(found, scope, path, self._keyring.name_of(credential))
+            return found
+        if not bearer or not credential or self._tokens is None:
+            raise self._unrecognised("malformed", scope, path)
+        token: bytes = credential
+        return token
+
+    async def _of_token(self, token: bytes, scope: Scope, path: str) -> Grant:
+        assert self._tokens is not None, "a token was found because they are accepted"
+        found = await self._tokens.find(token)
         if isinstance(found, str):
-            subject = self._keyring.name_of(credential) if self._keyring is not None else ""
-            raise self._unrecognised(found, scope, path, subject)
+            raise self._unrecognised(found, scope, path)
         return found
+
+    def _lacking(self, role: str, grant: Grant, scope: Scope, path: str) -> None:
+        """Raises what a caller without *role* is told."""
+        if role == "admin" and not path.startswith("/v1/admin/"):
+            # Nobody but an administrator learns which routes there are beside the listed ones.
+            raise refused(404, "path", "no such route, or not for this caller", "see /docs", "protocol")
+        self._turned_away("role", scope, path, grant.name)
+        grant.need(role)
+
+    def _check_score(self, role: str, grant: Grant, scope: Scope, path: str) -> None:
+        if role in _NO_SCORE or path in CHOOSING:
+            return
+        score = score_of(path, self._default)
+        if score is None or grant.scores is None or score not in grant.scores:
+            self._turned_away("score", scope, path, grant.name)
+            grant.need_score(score or path)
+
+    async def _take(self, grant: Grant, rate: Rate, scope: Scope, path: str) -> None:
+        if self._shared is None:
+            wait = self._own.taken(grant.name, rate)
+        else:
+            wait = await self._shared.take(grant.name, rate)
+        if wait:
+            self._turned_away("rate", scope, path, grant.name)
+            raise _LimitedError(wait, rate)
 
     def _unrecognised(self, reason: str, scope: Scope, path: str, subject: str = "") -> RequestError:
         """The same for every reason: what is wrong with a key is nobody's business but the administrator's."""
@@ -227,10 +255,8 @@ class Gate:
 class _LimitedError(RequestError):
     """A caller comes too often."""
 
-    def __init__(self, wait: float, grant: Grant) -> None:
-        assert grant.rate is not None, "only who has a rate is limited"
+    def __init__(self, wait: float, rate: Rate) -> None:
         self.wait = wait
-        rate = grant.rate
         what = f"more than {rate.said or f'{rate.per_second:g}/s'} (at once {rate.burst:,}) from this caller"
         super().__init__(429, [Detail("authorization", what, "wait as long as Retry-After says")], "limit")
 

@@ -100,8 +100,8 @@ class Keyring:
             self.refresh()
 
 
-def _locks(keys: list[ApiKey]) -> dict[str, Lock]:
+def _locks(keys: list[ApiKey]) -> dict[bytes, Lock]:
     """By public id: of each key, and of the one it replaced."""
-    locks = {key.id: Lock(key, key.hash) for key in keys}
-    locks |= {key.old_id: Lock(key, key.old_hash, key.old_until) for key in keys if key.old_hash}
+    locks = {key.id.encode(): Lock(key, key.hash) for key in keys}
+    locks |= {key.old_id.encode(): Lock(key, key.old_hash, key.old_until) for key in keys if key.old_hash}
     return locks

@@ -69,6 +69,7 @@ class Buckets:
 
     def __init__(self, path: Path | None = None, now: Callable[[], float] = stopwatch) -> None:
         self._now = now
+        self._places: dict[str, tuple[bytes, int]] = {}
         self._file = -1
         if path is None:
             self._map = mmap.mmap(-1, BYTES)
@@ -84,8 +85,13 @@ class Buckets:
 
     def taken(self, caller: str, rate: Rate) -> float:
         """The same for who does not wait for anything."""
-        name = hashlib.blake2b(caller.encode(), digest_size=_NAME).digest()
-        start = int.from_bytes(name[:2]) % SETS * _SET
+        known = self._places.get(caller)
+        if known is None:
+            name = hashlib.blake2b(caller.encode(), digest_size=_NAME).digest()
+            if len(self._places) >= SETS:
+                self._places.clear()
+            known = self._places[caller] = name, int.from_bytes(name[:2]) % SETS * _SET
+        name, start = known
         if self._file < 0:
             return self._take(name, start, rate)
         import fcntl

@@ -46,9 +46,9 @@ def digest(key: bytes) -> bytes:
     return sha256(key).digest()
 
 
-def id_of(key: bytes) -> str:
+def id_of(key: bytes) -> bytes:
     """The public id in a key; of what is no key, whatever stands in its place."""
-    return key[_ID].decode("latin-1")
+    return key[_ID]
 
 
 def is_whole(key: bytes) -> bool:
