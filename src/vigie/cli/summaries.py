@@ -86,7 +86,10 @@ def trained(done: Trained) -> None:
         say(f"[dim]{own:,} of {len(found.segments):,} segments have a model of their own[/]")
     console.print()
     findings(result.findings, at_most=6)
-    if done.version is not None and not done.blockers:
+    if done.version is not None and "challenger" in done.version.aliases:
+        say(f"registered as [bold]{escape(done.version.name)} version {done.version.version}[/], the challenger")
+        say(f"[dim]→ release it: vigie rollout start {done.version.name}[/]")
+    elif done.version is not None and not done.blockers:
         say(f"registered as [bold]{escape(done.version.name)} version {done.version.version}[/], the champion")
     elif done.version is not None:
         number = done.version.version
@@ -117,7 +120,9 @@ def scored(done: ScoredBase) -> None:
         + (" [dim](this very run was there already)[/]" if done.repeated else "")
     )
     if done.output is not None:
-        say(f"file {escape(str(done.output))}")
+        say(escape(str(done.output)))
+    if done.continued:
+        say(f"[dim]continued an interrupted run: {done.continued:,} of its parts were there[/]")
 
 
 def serving(plan: ServePlan, url: str) -> None:

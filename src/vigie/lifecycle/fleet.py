@@ -19,6 +19,7 @@ from vigie.lifecycle.fleet_state import FleetState, Outcome, key_of, write_run
 from vigie.lifecycle.fleet_work import Done, Piece, failed, let_go, work_on
 from vigie.lifecycle.ingest import ingest_sources, placed_sources
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import alias_of_new
 from vigie.training import TrainOptions
 from vigie.training.processes import Lost, each
 from vigie.wording import said
@@ -235,7 +236,9 @@ def _registered(project: Project, piece: Piece, done: Done) -> Outcome:
 
     try:
         run = TrainingRun(bundle=load_bundle(Path(done.bundle)), example={}, **done.logged)
-        version = project.registry.log(run, alias="champion" if done.outcome.state == "trained" else None)
+        version = project.registry.log(
+            run, alias=alias_of_new(project, piece.score) if done.outcome.state == "trained" else None
+        )
     except VigieError as error:
         return failed(piece, error.what, done.outcome.seconds)
     return replace(done.outcome, version=version.version)

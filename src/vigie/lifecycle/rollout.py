@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 """Aliases in the registry."""
+APPLYING = 120_000_000
+"""µs for which nobody else sets an alias after whoever did has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,18 @@ def holdout_of(project: Project) -> float:
             f"holdout = {said!r} is not from 0 to below 1", where="[rollout]", remedy="give a share, such as 0.02"
         )
     return float(said)
+
+
+def alias_of_new(project: Project, score: str) -> str:
+    """Alias of a version that was just trained: champion, or challenger where ``[rollout] on_train`` says to wait for a rollout.
+
+    Raises:
+        RegistryError: The registry cannot be read.
+    """
+    waits = bool(project.settings.rollout.get("on_train", False)) and score in project.registry.names()
+    if waits and any(CHAMPION in one.aliases for one in project.registry.versions(score)):
+        return CHALLENGER
+    return CHAMPION
 
 
 def plan_rollout(
@@ -237,7 +251,7 @@ def roll_back(project: Project, ledger: Ledger, score: str, reason: str, by: str
 
 
 def apply_alias(project: Project, ledger: Ledger, score: str) -> str | None:
-    """Let the registry's champion follow the ledger; its version, or ``None`` where there was nothing to do.
+    """Let the registry's champion follow the ledger; its version, or ``None`` where it does, or somebody else is at it.
 
     Raises:
         RegistryError: The registry cannot be written.
@@ -245,16 +259,21 @@ def apply_alias(project: Project, ledger: Ledger, score: str) -> str | None:
     """
     from vigie.release.rollout import APPLIED
 
-    standing = standing_of(ledger, score)
-    rollout = standing.rollout
-    if rollout is None or rollout.applied or rollout.winner is None:
+    # Setting an alias takes seconds. Of two who do it, the later could undo what a person set between.
+    lease, holder, now = f"apply {score}", uuid.uuid4().hex, project.clock.now()
+    if not ledger.lease(lease, holder, now, now + APPLYING):
         return None
-    # The same alias may be set twice: it is the line that says that it was.
-    project.registry.set_alias(score, CHAMPION, int(rollout.winner))
-    ledger.append(
-        score, standing.number, project.clock.now(), APPLIED, {"rollout": rollout.id, "champion": rollout.winner}
-    )
-    return rollout.winner
+    try:
+        standing = standing_of(ledger, score)
+        rollout = standing.rollout
+        if rollout is None or rollout.applied or rollout.winner is None:
+            return None
+        project.registry.set_alias(score, CHAMPION, int(rollout.winner))
+        body = {"rollout": rollout.id, "champion": rollout.winner}
+        ledger.append(score, standing.number, project.clock.now(), APPLIED, body)
+        return rollout.winner
+    finally:
+        ledger.lease(lease, holder, now, 0)
 
 
 def standing_of(ledger: Ledger, score: str) -> Standing:

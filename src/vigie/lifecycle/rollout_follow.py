@@ -123,17 +123,27 @@ class Follower:
         return str(registry.resolve(name, CHAMPION).version)
 
     def apply(self, name: str) -> None:
-        """Let the registry's alias follow, in a process of its own: MLflow takes seconds and a hundred megabytes."""
+        """Let the registry's alias follow, in a process of its own: MLflow takes seconds and a hundred megabytes.
+
+        Nobody waits for it: a line that comes meanwhile is followed at once.
+        """
+        threading.Thread(target=self._apply, args=(name,), name="vigie-apply", daemon=True).start()
+
+    def _apply(self, name: str) -> None:
         where = ["--project", str(self._project.settings.root)]
         environment = self._project.settings.environment
         command = [sys.executable, "-m", "vigie.cli", "rollout", "apply", name, *where]
-        done = subprocess.run(  # noqa: S603 - our own command
-            [*command, *(["--env", environment] if environment else [])],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command
+                [*command, *(["--env", environment] if environment else [])],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("the registry does not know the champion of %s yet: %s", name, error)
+            return
         if done.returncode:
             log.warning("the registry does not know the champion of %s yet: %s", name, done.stderr.strip())
 
@@ -149,7 +159,8 @@ class _Followed:
         self._trial: Trial | None = None
         self._step = -1
         self._kept: dict[str, Served] = {router.champion.version: router.champion}
-        self._looked = self._asked = self._applied = -1e9
+        self._looked = self._asked = -1e9
+        self._applied = (0, -1e9)  # the line that was tried last, and when
 
     def round(self, ledger: Ledger, *, changed: bool) -> None:
         """Read, follow, hand over, decide."""
@@ -230,8 +241,10 @@ class _Followed:
     def _settle(self, ledger: Ledger, rollout: Rollout | None) -> None:
         """No rollout is under way: registry and server agree on the champion."""
         if rollout is not None and rollout.winner is not None and not rollout.applied:
-            if stopwatch() - self._applied >= APPLY_SECONDS and self._leads(ledger):
-                self._applied = stopwatch()
+            line, when = self._applied
+            due = self._standing.number != line or stopwatch() - when >= APPLY_SECONDS
+            if due and self._leads(ledger):
+                self._applied = (self._standing.number, stopwatch())
                 self._follower.apply(self.name)
             return
         version = self._follower.registered(self.name)

@@ -14,6 +14,7 @@ from vigie.clock import iso
 from vigie.definition import Score
 from vigie.findings import Severity
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import alias_of_new
 from vigie.lifecycle.texts import not_on_spark
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def train_score(
     if register:
         tell(progress, "registry", 0.97)
         run = training_run(result, files={one.name: one for one in (*files, summary)}, started=started)
-        version = project.registry.log(run, alias=None if blockers else "champion")
+        version = project.registry.log(run, alias=None if blockers else alias_of_new(project, score.name))
     return Trained(result, version, blockers, report, summary, bundle)
 
 
