@@ -14,9 +14,23 @@ from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, Spark, ope
 def score(
     name: ScoreName = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Also write the table to this .csv or .parquet file.", show_default=False),
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Also write to this .csv or .parquet file, or to a database: sqlite:///FILE, postgresql://…, env:NAME.",
+            show_default=False,
+        ),
     ] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="Table of the database; made if it is not there.", show_default=False)
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Take earlier runs out of that table; otherwise this very run alone is replaced."
+        ),
+    ] = False,
     alias: Annotated[str, typer.Option("--model", help="Alias or version of the model.")] = "champion",
     project: Folder = Path(),
     environment: Environment = None,
@@ -24,6 +38,9 @@ def score(
     reasons: Annotated[
         int, typer.Option(min=0, max=20, help="Reasons to add for each customer, in words, the greatest first.")
     ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Continue a run that was interrupted within a day.")
+    ] = True,
     as_of: AsOf = None,
 ) -> None:
     """Score everybody in the population and decide, within the capacity; the result is a table of the lake."""
@@ -32,5 +49,8 @@ def score(
     opened = open_project(project, environment, as_of)
     chosen = opened.score(name)
     with screen.stage(f"Score {chosen.name}") as progress:
-        scored = score_base(opened, chosen, alias=alias, output=output, spark=spark, reasons=reasons, progress=progress)
+        scored = score_base(
+            opened, chosen, alias=alias, output=output, table=table, replace=replace, spark=spark, reasons=reasons,
+            resume=resume, progress=progress,
+        )  # fmt: skip
     summaries.scored(scored)

@@ -142,7 +142,7 @@ class Lake:
     def append(
         self,
         name: str,
-        frame: pa.Table | pl.DataFrame,
+        frame: pa.Table | pa.RecordBatchReader | pl.DataFrame,
         *,
         transaction: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -153,7 +153,7 @@ class Lake:
 
         Args:
             name: The table; it is made at the first write, and widened by columns it does not have.
-            frame: The rows; none is a version too.
+            frame: The rows, or a stream of them; none is a version too.
             transaction: Who writes and a number that goes up with each of its commits; or several of them, where one
                 commit is for several writers. The same number twice fails, so two at the same time cannot both succeed.
             metadata: JSON data kept with the version.
@@ -166,8 +166,7 @@ class Lake:
         Raises:
             DataError: Another writer was faster (``retryable``), the columns do not fit, or the disk refuses.
         """
-        several = [transaction] if transaction and isinstance(transaction[0], str) else transaction
-        return self._write(name, frame, "append", several or [], metadata, moment, partition_by)
+        return self._write(name, frame, "append", _several(transaction), metadata, moment, partition_by)
 
     def replace(
         self,
@@ -179,12 +178,12 @@ class Lake:
         moment: int,
     ) -> int:
         """Like :meth:`append`, but the new version holds these rows only. Earlier versions stay readable."""
-        return self._write(name, frame, "overwrite", [transaction] if transaction else [], metadata, moment)
+        return self._write(name, frame, "overwrite", _several(transaction), metadata, moment)
 
     def _write(
         self,
         name: str,
-        frame: pa.Table | pl.DataFrame,
+        frame: pa.Table | pa.RecordBatchReader | pl.DataFrame,
         mode: Literal["append", "overwrite"],
         transactions: Sequence[tuple[str, int]],
         metadata: Mapping[str, Any] | None,
@@ -201,10 +200,11 @@ class Lake:
         table = None
         try:
             table = DeltaTable(path) if self.has(name) else None
-            for writer, number in transactions if table is not None else ():
-                done = table.transaction_version(writer)
-                if done is not None and done >= number:
-                    raise _conflict(where)
+            if table is not None:
+                for writer, number in transactions:
+                    done = table.transaction_version(writer)
+                    if done is not None and done >= number:
+                        raise _conflict(where)
             if table is None:
                 write_deltalake(
                     path,
@@ -285,6 +285,15 @@ def latest_rows(rows: pl.LazyFrame, key: str) -> pl.LazyFrame:
 def distinct_events(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Each event once, by ``_id``; what arrived first stays."""
     return rows.sort("_batch", "_row").unique(subset="_id", keep="first", maintain_order=True)
+
+
+def _several(transaction: tuple[str, int] | Sequence[tuple[str, int]] | None) -> list[tuple[str, int]]:
+    match transaction:
+        case None:
+            return []
+        case (str() as writer, int() as number):
+            return [(writer, number)]
+    return list(transaction)  # type: ignore[arg-type]
 
 
 def _conflict(where: str) -> DataError:

@@ -6,9 +6,10 @@ after it. Rows are in order of (customer, moment) and the same to the last bit h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from vigie.features.text.reduction import Reduction
 from vigie.features.values import Array, Columns
 from vigie.features.windows import Rows
 
+T = TypeVar("T")
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share, 0 … 1, of the work that is behind."""
 
@@ -173,18 +175,66 @@ def build_feature_set(
     Raises:
         FeatureError: The lake has not a source or column that is needed.
     """
+    parts = worked_feature_set(
+        score, lake, schema, lambda features: features, as_of=as_of, customers=customers, memory=memory,
+        progress=progress, texts=texts,
+    )  # fmt: skip
+    for _, features in parts:
+        if len(features):
+            yield features
+
+
+def worked_feature_set(
+    score: Score,
+    lake: SourceLake,
+    schema: Schema,
+    work: Callable[[FeatureSet], T],
+    *,
+    as_of: int,
+    done: Callable[[int], Collection[int]] = lambda _: (),
+    customers: Sequence[str] | None = None,
+    memory: int = MEMORY,
+    at_once: int = 2,
+    progress: Progress | None = None,
+    texts: TextColumns | None = None,
+) -> Iterator[tuple[int, T]]:
+    """What *work* makes of every partition of :func:`build_feature_set`, computed in several threads.
+
+    Partitions are the same whenever data, moment, memory and number of threads are, so that work that was interrupted
+    can leave out what is done.
+
+    Args:
+        score: As for :func:`build_feature_set`, like all that is not named here.
+        lake: Likewise.
+        schema: Likewise.
+        work: Called with the features of a partition, which may be empty; by several threads at once.
+        as_of: µs.
+        done: Given the number of partitions, says which of them are not wanted.
+        customers: Keys of the only customers wanted; ``None``: all.
+        memory: Bytes that may be used, about.
+        at_once: Threads.
+        progress: Told about the work.
+        texts: Gives the components of texts that features embed.
+
+    Yields:
+        Number of the partition, from 0, and the result, in order.
+
+    Raises:
+        FeatureError: The lake has not a source or column that is needed.
+    """
     versions = _versions(score, lake)
     relations = relations_of(score, lake, schema, versions, as_of=as_of, memory=memory)
-    left = memory_left(memory, relations)
+    # Partitions are cut for two at once.
+    left = memory_left(memory, relations) * 2 // max(at_once, 2)
     with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
-        def one(histories: Histories) -> RowSet:
-            return scored_rows(score, with_texts(score, histories, texts), as_of, relations)
+        def one(histories: Histories) -> T:
+            part = scored_rows(score, with_texts(score, histories, texts), as_of, relations)
+            return work(FeatureSet(part.customers[part.codes], part.moments, part.features, part.extras))
 
-        for part in _each(partitions, one, progress):
-            if len(part):
-                keys = part.customers[part.codes]
-                yield FeatureSet(keys, part.moments, part.features, part.extras)
+        left_out = done(partitions.count)
+        wanted = [i for i in range(partitions.count) if i not in left_out]
+        yield from zip(wanted, _each(partitions, one, progress, wanted, at_once), strict=True)
 
 
 def with_texts(score: Score, histories: Histories, texts: TextColumns | None) -> Histories:
@@ -288,21 +338,32 @@ def _extras(score: Score) -> dict[str, Feature]:
 # -- all partitions --------------------------------------------------------------------------------------------------
 
 
-def _each(partitions: Partitions, one: Callable[[Histories], RowSet], progress: Progress | None) -> Iterator[RowSet]:
+def _each(
+    partitions: Partitions,
+    one: Callable[[Histories], T],
+    progress: Progress | None,
+    wanted: Sequence[int] | None = None,
+    at_once: int = 2,
+) -> Iterator[T]:
     """*one* of every partition, in their order, two at a time: NumPy computes without holding the interpreter."""
+    numbers = range(partitions.count) if wanted is None else wanted
 
-    def work(i: int) -> RowSet:
+    def work(i: int) -> T:
         return one(partitions.load(i))
 
-    with ThreadPoolExecutor(2) as pool:
-        pending = [pool.submit(work, i) for i in range(min(2, partitions.count))]
-        for i in range(partitions.count):
-            result = pending.pop(0).result()
-            if i + 2 < partitions.count:
-                pending.append(pool.submit(work, i + 2))
-            if progress is not None:
-                progress("features", 0.5 + 0.5 * (i + 1) / partitions.count)
-            yield result
+    with ThreadPoolExecutor(at_once) as pool:
+        pending = [pool.submit(work, i) for i in numbers[:at_once]]
+        try:
+            for place in range(len(numbers)):
+                result = pending.pop(0).result()
+                if place + at_once < len(numbers):
+                    pending.append(pool.submit(work, numbers[place + at_once]))
+                if progress is not None:
+                    progress("features", 0.5 + 0.5 * (place + 1) / len(numbers))
+                yield result
+        finally:
+            for one_more in pending:  # where one failed, or nobody wants the rest
+                one_more.cancel()
 
 
 def _versions(score: Score, lake: SourceLake) -> dict[str, int]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.clock import iso
+from vigie.clock import DAY, FixedClock, iso
 from vigie.definition import Score
-from vigie.errors import DataError, FeatureError, SettingsError
+from vigie.errors import FeatureError, SettingsError
 from vigie.lifecycle.model_in_use import ModelInUse, load_model, score_of
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.texts import bundle_texts, not_on_spark
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import polars as pl
     from pyspark.sql import SparkSession
 
-FORMATS = (".csv", ".parquet")
+    from vigie.lifecycle.outputs import Target
+    from vigie.lifecycle.parts import Parts
 
 MOST_REASONS = 20
 """Reasons for one customer at most."""
@@ -38,11 +39,13 @@ class ScoredBase:
         acted: Of them, those to act on.
         expected_value: Of the decisions, all customers together, in ``currency``.
         segments: Customers in each risk segment, from the lowest.
-        output: File written besides, if one was asked for.
+        output: What was written besides, if something was asked for.
         repeated: Whether the very same run was there already, so that nothing was added.
         currency: ISO 4217 code.
         example: Key of the customer with the highest expected gain.
         undecided: Customers whose cost matrix is not known; their decision is null.
+        run: Identity of the run: in the table's metadata, and beside its rows in a database.
+        continued: Parts of the run that an earlier, interrupted one had made; 0 for none.
     """
 
     model: ModelInUse
@@ -52,11 +55,13 @@ class ScoredBase:
     acted: int
     expected_value: float
     segments: dict[str, int]
-    output: Path | None
+    output: Target | None
     repeated: bool
     currency: str
     example: str
     undecided: int
+    run: str = ""
+    continued: int = 0
 
 
 def score_base(
@@ -64,9 +69,12 @@ def score_base(
     score: Score,
     *,
     alias: str = "champion",
-    output: Path | None = None,
+    output: Path | str | None = None,
+    table: str | None = None,
+    replace: bool = False,
     spark: SparkSession | str | None = None,
     reasons: int = 0,
+    resume: bool = True,
     progress: Callable[[str, float], None] | None = None,
 ) -> ScoredBase:
     """Score the population of this moment with the model that *alias* points at.
@@ -75,83 +83,82 @@ def score_base(
     expected value, gain, model version, bundle hash. Capacity holds over the whole base: those with the highest
     expected gain are acted on. A run is identified by moment, model and data versions; the same run again adds nothing.
 
+    Customers are scored in partitions, and what is scored is kept: a run that was interrupted is continued by the next
+    one, if model and data are still the same. Where the clock goes, that is as of the moment of the interrupted run, for
+    up to a day.
+
     Args:
         project: Where everything is; its clock says what was known.
         score: Whom to score.
         alias: Of the model, or its version.
-        output: File to write besides, CSV or Parquet.
+        output: To write besides: a CSV or Parquet file, or the URL of a database.
+        table: Of the database.
+        replace: Take earlier runs out of the database's table; otherwise only this very run is replaced.
         spark: Session or URL of a master: features and scores are computed there. Decisions and the table are made here.
         reasons: How many reasons to add for each customer, at most :data:`MOST_REASONS`: ``reason_1`` in words,
             ``reason_1_contribution`` … on the scale of the model (``docs/explanation/reasons.md``).
+        resume: Continue an interrupted run.
         progress: Told what is being done and the share done.
 
     Raises:
         RegistryError: There is no such model.
-        SettingsError: *output* is neither CSV nor Parquet, or *reasons* is out of range.
+        SettingsError: *output* is neither CSV nor Parquet nor a database, or *reasons* is out of range.
         FeatureError: Nobody is in the population.
+        DataError: The result cannot be written, or another process makes this very run.
     """
-    import polars as pl
-
-    from vigie.bundle import Scorer
-    from vigie.features.training_set import build_feature_set
-    from vigie.lifecycle.scored_rows import reason_columns, scored_rows
+    from vigie.lifecycle import outputs
+    from vigie.lifecycle.decided import Tally, chosen, decided
+    from vigie.lifecycle.parts import Parts, run_key
+    from vigie.lifecycle.scored_rows import reason_columns
 
     if not 0 <= reasons <= MOST_REASONS:
         raise SettingsError(f"{reasons} reasons for each customer", remedy=f"ask for 0 to {MOST_REASONS}")
-    if output is not None and output.suffix not in FORMATS:
-        raise SettingsError(f"cannot write {output.name}", remedy=f"end the name in {' or '.join(FORMATS)}")
+    target = outputs.target_of(output, table, replace=replace, root=project.settings.root)
     tell(progress, "load the model", 0.0)
     model = load_model(project, score.name, alias)
-    scorer, as_of = Scorer(model.bundle), project.clock.now()
     asked = score_of(model.bundle, score)
-    schema = project.schema(asked)
-    told = part(progress, 0.05, 0.8)
-    parts: list[pl.DataFrame]
-    if spark is not None:
-        from vigie.lifecycle.spark import scores_on
+    run = _run_of(project, asked, model, reasons)
+    folder = project.settings.state / "batch" / score.name
+    if resume and not isinstance(project.clock, FixedClock):
+        run = _begun(folder, run) or run
+    as_of = int(run["as_of"])
+    with Parts(folder / run_key(run)[:16], run) as parts:
+        if not resume:
+            parts.clear()
+        told = part(progress, 0.05, 0.8)
+        continued = (
+            _on_spark(project, asked, model, spark, as_of, reasons, parts, told)
+            if spark is not None
+            else _here(project, asked, model, as_of, reasons, parts, told)
+        )
+        if not parts.rows():
+            parts.remove()
+            raise FeatureError(
+                f"nobody is in the population of '{score.name}' at {iso(as_of)}",
+                remedy="ingest newer data, or score an earlier moment with --as-of",
+            )
+        tell(progress, "decide", 0.85)
+        rule = model.bundle.decision
+        act = chosen(rule, parts)
 
-        not_on_spark(asked)
-        parts = scores_on(
-            spark, asked.bound(schema), project.lake, schema, model, as_of=as_of, reasons=reasons, progress=told
-        )
-    else:
-        texts = bundle_texts(project, model.bundle.texts)
-        sets = build_feature_set(asked.bound(schema), project.lake, schema, as_of=as_of, progress=told, texts=texts)
-        parts = [scored_rows(scorer, features, reasons) for features in sets]
-    if not parts or not sum(map(len, parts)):
-        raise FeatureError(
-            f"nobody is in the population of '{score.name}' at {iso(as_of)}",
-            remedy="ingest newer data, or score an earlier moment with --as-of",
-        )
-    tell(progress, "decide", 0.85)
-    # In one order whatever the parts were, so that ties at the capacity fall to the same customers.
-    base = pl.concat(parts).sort("customer", "moment")
-    act = model.bundle.decision.choose(base["gain"].to_numpy(), base["moment"].to_numpy())
-    decision = model.bundle.decision
-    undecided = base["gain"].is_nan()
-    base = base.with_columns(
-        # Where a sum of the cost matrix is not known nothing can be decided: null, rather than the default action.
-        decision=pl.when(undecided).then(None).when(pl.Series(act)).then(pl.lit(decision.act)).otherwise(pl.lit(decision.leave)),
-        expected_value=pl.when(undecided).then(None).when(pl.Series(act)).then("value_if_acted").otherwise("value_if_left"),
-        gain=pl.col("gain").fill_nan(None),
-        moment=pl.from_epoch("moment", time_unit="us").dt.replace_time_zone("UTC"),
-        model_version=pl.lit(model.version),
-        bundle=pl.lit(model.bundle.hash),
-    ).select(
-        "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle",
-        *reason_columns(reasons),
-    )  # fmt: skip
-    tell(progress, "write", 0.9)
-    table = f"scores_{score.name}"
-    repeated = _append_once(project, table, base, _run_of(project, asked, model, as_of), as_of)
-    if output is not None:
-        _write(base, output)
-    counted = dict(base.group_by("segment").len().iter_rows())
+        def rows() -> Iterator[pl.DataFrame]:
+            for frame, _ in decided(parts, act, rule):
+                yield _as_table(frame, model, reason_columns(reasons))
+
+        tally = Tally()
+        for frame, taken in decided(parts, act, rule):
+            tally.add(frame, taken)
+        tell(progress, "write", 0.9)
+        name = f"scores_{score.name}"
+        said = _metadata(project, asked, model, as_of)
+        repeated = _append_once(project, name, rows, said, project.clock.now())
+        if target is not None:
+            outputs.write(target, rows, said["run"])
+        parts.remove()
     return ScoredBase(
-        model, as_of, table, len(base), int(act.sum()), float(base["expected_value"].sum()),
-        {name: counted.get(name, 0) for name in scorer_segments()}, output, repeated, decision.currency,
-        str(base["customer"][int(base["gain"].arg_max() or 0)]),
-        int(undecided.sum()),
+        model, as_of, name, tally.rows, tally.acted, tally.expected_value,
+        {segment: tally.segments.get(segment, 0) for segment in scorer_segments()}, target, repeated, rule.currency,
+        tally.example, tally.undecided, said["run"], continued,
     )  # fmt: skip
 
 
@@ -162,7 +169,97 @@ def scorer_segments() -> tuple[str, ...]:
     return SEGMENT_NAMES
 
 
-def _run_of(project: Project, score: Score, model: ModelInUse, as_of: int) -> dict[str, Any]:
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _here(project: Project, asked: Score, model: ModelInUse, as_of: int, reasons: int, parts: Parts, told: Any) -> int:
+    """Score on this machine what is not there yet; how many parts were."""
+    from vigie.bundle import Scorer
+    from vigie.features.training_set import FeatureSet, worked_feature_set
+    from vigie.lifecycle.scored_rows import scored_rows
+
+    scorer, there = Scorer(model.bundle), set[int]()
+    schema = project.schema(asked)
+
+    def begun(count: int) -> set[int]:
+        there.update(parts.begun(count))
+        return there
+
+    def work(features: FeatureSet) -> pl.DataFrame:
+        return scored_rows(scorer, features, reasons)
+
+    scored = worked_feature_set(
+        asked.bound(schema), project.lake, schema, work, as_of=as_of, done=begun, at_once=max(cores(), 2), progress=told,
+        texts=bundle_texts(project, model.bundle.texts),
+    )  # fmt: skip
+    for number, rows in scored:
+        parts.put(number, rows)
+    return len(there)
+
+
+def _on_spark(
+    project: Project, asked: Score, model: ModelInUse, spark: Any, as_of: int, reasons: int, parts: Parts, told: Any
+) -> int:
+    """Score on a cluster, which looks after interruptions itself: always 0."""
+    from vigie.lifecycle.spark import scores_on
+
+    not_on_spark(asked)
+    schema = project.schema(asked)
+    bound = asked.bound(schema)
+    frames = scores_on(spark, bound, project.lake, schema, model, as_of=as_of, reasons=reasons, progress=told)
+    parts.clear()
+    parts.begun(len(frames))
+    for number, rows in enumerate(frames):
+        parts.put(number, rows)
+    return 0
+
+
+def _as_table(rows: pl.DataFrame, model: ModelInUse, reasons: tuple[str, ...]) -> pl.DataFrame:
+    import polars as pl
+
+    return rows.with_columns(
+        moment=pl.from_epoch("moment", time_unit="us").dt.replace_time_zone("UTC"),
+        model_version=pl.lit(model.version),
+        bundle=pl.lit(model.bundle.hash),
+    ).select(
+        "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle",
+        *reasons,
+    )  # fmt: skip
+
+
+def _run_of(project: Project, asked: Score, model: ModelInUse, reasons: int) -> dict[str, Any]:
+    """What makes the parts of a run those of this run and of no other."""
+    return {
+        "as_of": project.clock.now(),
+        "bundle": model.bundle.hash,
+        "version": model.version,
+        "definition": asked.fingerprint,
+        "data": {name: project.lake.version(name) for name in sorted(asked.sources)},
+        "reasons": reasons,
+        "cores": cores(),
+    }
+
+
+def _begun(folder: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The run of the last day that was interrupted, and differs from *run* in its moment alone; the latest of several."""
+    from vigie.lifecycle.parts import read_run
+
+    found = [read_run(path) for path in folder.glob("*")] if folder.is_dir() else []
+    same = [
+        one
+        for one in found
+        if one is not None
+        and {**one, "as_of": run["as_of"]} == dict(run)
+        and 0 <= run["as_of"] - int(one["as_of"]) <= DAY
+    ]
+    return max(same, key=lambda one: int(one["as_of"]), default=None)
+
+
+def _metadata(project: Project, score: Score, model: ModelInUse, as_of: int) -> dict[str, Any]:
+    import hashlib
+
     versions = {name: project.lake.version(name) for name in sorted(score.sources)}
     key = f"{as_of} {model.bundle.hash} {versions}"
     return {
@@ -173,23 +270,15 @@ def _run_of(project: Project, score: Score, model: ModelInUse, as_of: int) -> di
     }
 
 
-def _append_once(project: Project, table: str, base: pl.DataFrame, run: dict[str, Any], as_of: int) -> bool:
+def _append_once(
+    project: Project, table: str, rows: Callable[[], Iterator[pl.DataFrame]], run: dict[str, Any], now: int
+) -> bool:
+    """Whether it was there already."""
+    from vigie.lifecycle.outputs import arrow_stream
+
     lake = project.lake
     if lake.has(table) and any(version.metadata.get("run") == run["run"] for version in lake.versions(table)):
         return True
-    lake.append(table, base, metadata=run, moment=as_of)
+    # The transaction holds off a second process that makes the same run at the same time.
+    lake.append(table, arrow_stream(rows()), transaction=(f"scores/{run['run']}", 1), metadata=run, moment=now)
     return False
-
-
-def _write(base: pl.DataFrame, output: Path) -> None:
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if output.suffix == ".csv":
-            base.write_csv(partial)
-        else:
-            base.write_parquet(partial)
-        partial.replace(output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(f"cannot write the scores: {error}", where=str(output)) from error
