@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -227,3 +228,34 @@ def test_a_server_without_keys_does_not_start_on_every_address(bundle_folder: Pa
     said = json.dumps({"bundle": str(bundle_folder), "folder": str(tmp_path), "host": "0.0.0.0"})
     run = subprocess.run([sys.executable, PROGRAM, said], capture_output=True, text=True, timeout=60)
     assert run.returncode != 0 and "can be reached from other machines" in run.stderr
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_the_page_asks_for_a_key_and_works_with_it_under_its_policy(
+    bundle_folder: Path, tmp_path: Path, keys: Administration
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    _, key = keys.create("shop", Wanted(roles=["score", "explain"]))
+    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with running(bundle_folder, tmp_path) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=quiet)
+        page = browser.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{url}/docs")
+        field = page.get_by_label("API key or token")
+        field.wait_for()
+        assert "/v1/score" not in page.content(), "nothing is described to a stranger"
+        for text, expected in (("vgk_wrong", "This key is not valid."), (key, "/v1/scores/churn/score")):
+            field.fill(text)
+            field.press("Enter")
+            page.get_by_text(expected).first.wait_for()
+        page.get_by_role("button", name="Send").first.click()
+        page.get_by_text(re.compile(r"^200 ")).first.wait_for()
+        shown = page.content()
+        browser.close()
+    assert '"predictions"' in shown and "$VIGIE_KEY" in shown and key not in shown
+    # A 401 is told to the console by the browser itself.
+    assert [text for text in complaints if "401" not in text] == []

@@ -67,4 +67,8 @@ class Tls:
 
 
 def _told(error: Exception) -> str:
-    return str(getattr(error, "reason", "") or getattr(error, "strerror", "") or error).replace("_", " ").lower()
+    reason = getattr(error, "reason", None)
+    if reason:
+        return str(reason).replace("_", " ").lower()
+    # Of what is no PEM at all, OpenSSL gives no reason.
+    return "not PEM, no key in it, or its password is wrong" if isinstance(error, ssl.SSLError) else str(error)
