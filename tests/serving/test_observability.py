@@ -19,6 +19,7 @@ from vigie.errors import SettingsError
 from vigie.journal import PredictionJournal
 from vigie.serving import Served, ServingSettings, create_app
 from vigie.serving.counters import Counters
+from vigie.serving.v2_messages import InferAnswer
 
 ClientOf = Callable[..., TestClient]
 
@@ -94,6 +95,8 @@ def test_every_example_of_the_description_works(client: TestClient) -> None:
     tried = 0
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
+            for given in operation.get("parameters", []):
+                path = path.replace(f"{{{given['name']}}}", given["example"])
             if verb == "get":
                 assert client.get(path).status_code == 200, path
             for media, content in operation.get("requestBody", {}).get("content", {}).items():
@@ -104,12 +107,15 @@ def test_every_example_of_the_description_works(client: TestClient) -> None:
                         value["customer_id"] = "7"
                     answer = client.post(path, **body, headers={"content-type": media})  # type: ignore[arg-type]
                     assert answer.status_code == 200, (path, name, answer.text)
+                    tried += 1
+                    if path.startswith("/v2"):
+                        assert set(answer.json()) == set(InferAnswer.__struct_fields__)
+                        continue
                     shown = operation["responses"]["200"]["content"]["application/json"]["example"]
                     assert set(answer.json()) == set(shown)
                     more = {"reasons", "reasons_base", "reasons_scale"} if name == "reasons" else set()
                     assert set(answer.json()["predictions"][0]) == set(shown["predictions"][0]) | more
-                    tried += 1
-    assert tried == 4 + 4 + 5
+    assert tried == 4 + 4 + 5 + 2
 
 
 def test_the_description_is_whole(client: TestClient, served: Served) -> None:

@@ -45,6 +45,7 @@ from vigie.serving.security.openapi import secured
 from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
 from vigie.serving.shipping import Shipping
+from vigie.serving.v2_route import ROOT, V2Routes
 
 _BACKLOG = 20
 """Requests of the largest size whose events may wait to be taken in."""
@@ -56,10 +57,12 @@ class ScoringApp(FastAPI):
     Attributes:
         gate: What every request passes first. FastAPI's middleware would not see those of :attr:`plain`.
         plain: Plain ASGI applications by exact path.
+        below_v2: Likewise for whatever is below ``/v2``.
     """
 
     gate: Gate
     plain: dict[str, ASGIApp]
+    below_v2: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -67,7 +70,10 @@ class ScoringApp(FastAPI):
             if passed is None:
                 return
             send = passed
-            route = self.plain.get(scope["path"])
+            path: str = scope["path"]
+            route = self.plain.get(path)
+            if route is None and path.startswith("/v2"):
+                route = self.below_v2 if path == ROOT or path.startswith(f"{ROOT}/") else None
             if route is not None:
                 await route(scope, receive, send)
                 return
@@ -182,7 +188,11 @@ def create_app(
         app.plain["/v1/events"] = EventsRoute(events, batcher, clock=clock, metrics=metrics, settings=settings)
     if features is not None:
         app.plain["/v1/features"] = FeaturesRoute(features, clock=clock, metrics=metrics, settings=settings)
-    _add_routes(app, current, journal, clock, metrics, page)
+    unready = _Unready(journal, clock)
+    app.below_v2 = V2Routes(
+        routers, current.__getitem__, unready.reason, clock=clock, metrics=metrics, settings=settings
+    )
+    _add_routes(app, current, unready, clock, metrics, page)
     received = events.sources if events is not None else ()
 
     def describe_now() -> dict[str, Any]:
@@ -208,20 +218,29 @@ class _Described:
         return self._page
 
 
-def _add_routes(
-    app: FastAPI, models: Mapping[str, Served], journal: PredictionJournal, clock: Clock, metrics: Metrics, page: str
-) -> None:
-    def unrecorded() -> str | None:
-        """Why predictions cannot be recorded."""
+class _Unready:
+    """Whether predictions can be recorded."""
+
+    def __init__(self, journal: PredictionJournal, clock: Clock) -> None:
+        self._journal, self._clock = journal, clock
+        self.matters = journal.on_full == "refuse"
+
+    def unrecorded(self) -> str | None:
+        """Why predictions cannot be recorded; ``None``: they can."""
         try:
-            journal.check(clock.now())
+            self._journal.check(self._clock.now())
         except JournalError as error:
             return str(error)
         return None
 
-    def unready() -> str | None:
-        return unrecorded() if journal.on_full == "refuse" else None
+    def reason(self) -> str | None:
+        """Why nothing should be sent here; ``None``: it may."""
+        return self.unrecorded() if self.matters else None
 
+
+def _add_routes(
+    app: FastAPI, models: Mapping[str, Served], unready: _Unready, clock: Clock, metrics: Metrics, page: str
+) -> None:
     @app.get("/", include_in_schema=False)
     async def start() -> RedirectResponse:
         return RedirectResponse("docs")
@@ -248,8 +267,8 @@ def _add_routes(
 
         Where the project chose to answer without a record, 200 with the reason as ``unrecorded``.
         """
-        reason = unrecorded()
-        if reason is not None and journal.on_full == "refuse":
+        reason = unready.unrecorded()
+        if reason is not None and unready.matters:
             response.status_code = 503
             return {"status": "not ready", "reason": reason}
         versions = {name: served.version for name, served in models.items()}
@@ -266,7 +285,7 @@ def _add_routes(
     @app.get("/health", tags=["MLflow and SageMaker"], summary="Ready, as MLflow asks")
     async def ping() -> Response:
         """200 with an empty line, or 503."""
-        return Response("\n", status_code=200 if unready() is None else 503, media_type="application/json")
+        return Response("\n", status_code=200 if unready.reason() is None else 503, media_type="application/json")
 
     @app.get("/version", tags=["MLflow and SageMaker"], summary="Version of Vigie", response_class=PlainTextResponse)
     async def version() -> PlainTextResponse:

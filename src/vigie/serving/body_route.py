@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import msgspec
@@ -34,6 +34,8 @@ class Posted:
         grant: What the caller may do; ``None`` where callers need not be recognised.
         method: ``POST``, or what else the route answers.
         query: What stands behind ``?`` in the URL, as sent.
+        headers: As sent, names in lower case.
+        path: Of the URL.
     """
 
     body: bytes
@@ -45,6 +47,24 @@ class Posted:
     method: str
     query: bytes
     grant: Grant | None = None
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer that is no JSON.
+
+    Attributes:
+        body: As it is sent.
+        headers: Beside length and request id; one of them is the content type.
+    """
+
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+_JSON = (b"content-type", b"application/json")
 
 
 class BodyRoute(ABC):
@@ -65,11 +85,15 @@ class BodyRoute(ABC):
 
     @abstractmethod
     async def answer(self, posted: Posted) -> object:
-        """What is sent back, to be encoded as JSON.
+        """What is sent back, to be encoded as JSON; or :class:`Raw`.
 
         Raises:
             RequestError: The request is refused.
         """
+
+    def refusal(self, problem: RequestError, request_id: str) -> tuple[int, object]:
+        """Status and body of a refusal."""
+        return problem.status, Refusal(list(problem.details), request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = stopwatch()
@@ -89,8 +113,11 @@ class BodyRoute(ABC):
             method,
             scope["query_string"],
             grant,
+            headers,
+            scope["path"],
         )
         status, more = 200, []
+        kind: tuple[tuple[bytes, bytes], ...] = (_JSON,)
         try:
             if method not in self.methods:
                 more = [(b"allow", ", ".join(self.methods).encode())]
@@ -101,10 +128,15 @@ class BodyRoute(ABC):
                 if body is None:
                     return
                 posted.body, posted.started = body, stopwatch()
-            answer = encode(await self.answer(posted))
+            found = await self.answer(posted)
+            if type(found) is Raw:
+                answer, kind = found.body, found.headers
+            else:
+                answer = encode(found)
         except RequestError as problem:
             posted.request_id = posted.request_id or identifiers(now)[0]
-            status, answer = problem.status, encode(Refusal(list(problem.details), posted.request_id))
+            status, told = self.refusal(problem, posted.request_id)
+            answer = encode(told)
             if status == 503:
                 more = [(b"retry-after", b"1")]
             self._metrics.error(problem.kind)
@@ -114,7 +146,7 @@ class BodyRoute(ABC):
                 "type": "http.response.start",
                 "status": status,
                 "headers": [
-                    (b"content-type", b"application/json"),
+                    *kind,
                     (b"content-length", b"%d" % len(answer)),
                     (b"x-request-id", posted.request_id.encode()),
                     *more,

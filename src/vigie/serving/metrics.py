@@ -21,7 +21,7 @@ from vigie.serving.counters import Counters
 from vigie.serving.refusal import KINDS
 from vigie.serving.settings import ServingSettings
 
-SCORING = ("score", "invocations", "events", "features")
+SCORING = ("score", "invocations", "v2", "events", "features")
 OTHER = "other"
 ROUTES = (*SCORING, OTHER)
 STATUSES = (200, 400, 401, 403, 404, 405, 413, 415, 422, 429, 503)

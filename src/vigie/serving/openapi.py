@@ -21,6 +21,7 @@ from vigie.serving.messages import ScoreAnswer, ScoreRequest
 from vigie.serving.model_card import ModelCard, example_values
 from vigie.serving.refusal import Refusal
 from vigie.serving.served import Served
+from vigie.serving.v2_openapi import TAG, v2_paths
 
 _REFUSALS = {
     "404": "No such score",
@@ -29,7 +30,7 @@ _REFUSALS = {
     "422": "The request does not fit: every detail names a field, the reason and a remedy",
     "503": "Nothing could be recorded or looked up, so nothing was scored; try again",
 }
-_GROUPS = ("scoring", "features", "events", "models", "MLflow and SageMaker", "health")
+_GROUPS = ("scoring", "features", "events", "models", "MLflow and SageMaker", TAG, "health")
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.NUMBER: {"type": "number"},
     Kind.BOOLEAN: {"type": "boolean"},
@@ -77,6 +78,8 @@ def describe(
         paths["/invocations"] = _invocations(invoked, predicted, refusal, models[default])
     more = [features_paths(lookups)] if lookups else []
     more += [events_paths(sources)] if sources else []
+    if models:
+        more.append(v2_paths(models[default] if default is not None else next(iter(models.values()))))
     for described, schemas in more:
         paths.update(described)
         components.update({name: _documented(schema) for name, schema in schemas.items()})

@@ -40,3 +40,8 @@ class Served:
     def kinds(self) -> dict[str, Kind]:
         """Kind of each input, by name, in order."""
         return {one.name: one.kind for one in self.bundle.inputs}
+
+    @property
+    def signature(self) -> dict[str, tuple[Kind, bool]]:
+        """Kind of each input and whether it is required, by name, in order."""
+        return {one.name: (one.kind, one.required) for one in self.bundle.inputs}

@@ -27,10 +27,11 @@ from vigie.serving.security.keyring import Keyring
 from vigie.serving.security.limiter import Buckets, Limiter, RedisBuckets
 from vigie.serving.security.metrics import SecurityMetrics
 from vigie.serving.security.refusals import Refusals
-from vigie.serving.security.routes import ANY, CHOOSING, OPEN, OPENABLE, role_of, score_of
+from vigie.serving.security.routes import ANY, CHOOSING, EXACT, OPEN, OPENABLE, role_of, score_of
 from vigie.serving.security.secret import PREFIX
 from vigie.serving.security.tokens import TokenVerifier
 from vigie.serving.settings import ServingSettings
+from vigie.serving.v2_messages import error_of
 
 _PREFIX = PREFIX.encode()
 _AWAY = frozenset({"store", "issuer away"})
@@ -89,7 +90,8 @@ class Gate:
         self._keyring, self._tokens = security.keyring, security.tokens
         self._data = headers.of_data(tls=security.tls)
         self._page = headers.of_page(page, tls=security.tls)
-        self._open = {path for name in security.open for path in OPENABLE[name]}
+        opened = {path: OPEN for name in security.open for path in OPENABLE[name]}
+        self._roles: dict[str, str] = {**EXACT, **opened}
         if self._required:
             counted = SecurityMetrics(settings.counters)
             metrics.also(counted)
@@ -136,7 +138,9 @@ class Gate:
 
         if not self._required:
             return sealed
-        role = OPEN if path in self._open else role_of(path)
+        role = self._roles.get(path)
+        if role is None:
+            role = role_of(path)
         if role == OPEN:
             return sealed
         try:
@@ -230,7 +234,10 @@ class Gate:
         self._metrics.error(problem.kind)
         self._metrics.refusal(problem.status)
         request_id = request_id_of(dict(scope["headers"])) or identifiers(self._security.clock.now())[0]
-        answer = msgspec.json.encode(Refusal(list(problem.details), request_id))
+        told: object = Refusal(list(problem.details), request_id)
+        if scope["path"].startswith("/v2"):
+            told = error_of(problem.details)  # the protocol's clients read nothing else
+        answer = msgspec.json.encode(told)
         more = []
         if problem.status == 401:
             more = [_CHALLENGE]

@@ -7,7 +7,7 @@ OPEN = ""
 ANY = "any"
 """Whoever is recognised may call, whatever the role."""
 
-_EXACT = {
+EXACT = {
     "/": OPEN,
     "/docs": OPEN,  # a page without anything of the project: that is in /openapi.json
     "/healthz": OPEN,
@@ -40,7 +40,7 @@ OPENABLE = {"docs": ("/openapi.json", "/version"), "metrics": ("/metrics",)}
 
 def role_of(path: str) -> str:
     """The role that *path* needs, or :data:`OPEN` or :data:`ANY`."""
-    role = _EXACT.get(path)
+    role = EXACT.get(path)
     if role is None:
         role = next((one for start, one in _BELOW if path.startswith(start)), "admin")
     return role
@@ -64,5 +64,5 @@ def score_of(path: str, default: str | None) -> str | None:
     return None
 
 
-CHOOSING = frozenset({"/v1/features", "/v1/models"})
-"""Routes that look themselves at which scores a caller may ask for."""
+CHOOSING = frozenset({"/v1/features", "/v1/models", "/v2", "/v2/"})
+"""Routes that look themselves at which scores a caller may ask for, or speak of none."""
