@@ -9,6 +9,7 @@ that its rate is at most ``factor`` times the champion's and that it is at most 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,13 +19,15 @@ from vigie.release.cells import ERRORS, UNITS, Concurrent, Evidence
 from vigie.release.two_arms import wealth
 
 ZERO: Array = np.zeros(1)
+SHADOW_STAKE = 0.1
+"""Of the wealth on the shadow, where everybody is scored by the challenger and evidence comes fast."""
 
 
 def harm(evidence: Evidence, factor: float, floor: float) -> float:
     """Logarithm of the evidence that the challenger fails more often than it may.
 
     In the shadow there is no rate of the champion: only customers whom it answered are scored again. There the floor counts.
-    Shadow and canary are two tries, and the average of both wealths is what counts.
+    Shadow and canary are two tries, and a weighted average of both wealths is what counts.
 
     Args:
         evidence: All that was counted.
@@ -33,7 +36,8 @@ def harm(evidence: Evidence, factor: float, floor: float) -> float:
     """
     canary = [part.challenger for part in evidence.concurrent]
     together = min(_ratio(evidence, factor, opposite=False), _floor(canary, floor, opposite=False))
-    return float(mixed(np.array([together, _floor([evidence.shadow], floor, opposite=False)])))
+    shadow = _floor([evidence.shadow], floor, opposite=False)
+    return float(np.logaddexp(together + math.log(1 - SHADOW_STAKE), shadow + math.log(SHADOW_STAKE)))
 
 
 def safe(evidence: Evidence, factor: float, floor: float) -> float:

@@ -46,7 +46,7 @@ class Guardrails:
     errors_floor: float = 0.002
     latency_factor: float = math.sqrt(2)
     latency_beyond: float = 0.02
-    score_distance: float = 0.1
+    score_distance: float = 0.05
     decision_difference: float = 0.05
     value_loss: float = 0.1
     value_low: float = 0.0
