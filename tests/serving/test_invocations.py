@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from vigie import __version__
+from vigie.bundle import Bundle, Scorer
+from vigie.clock import parse_moment
 from vigie.journal import PredictionJournal
 from vigie.serving import Served
+
+from .test_run import running
 
 ClientOf = Callable[..., TestClient]
 
@@ -100,7 +107,9 @@ def test_every_row_is_on_record(client: TestClient, journal: PredictionJournal, 
             "2 values for 1 columns",
         ),
         ({"dataframe_split": {"data": [[1]]}}, "dataframe_split", "object missing required field columns"),
-        ({"instances": [{}], "params": {"x": 1}}, "params.x", "the model takes no parameters"),
+        ({"instances": [{}], "params": {"x": 1}}, "params.x", "no such field"),
+        ({"instances": [{}], "params": {"reasons": 21}}, "params.reasons", "expected a whole number <= 20"),
+        ({"inputs": {"a": 1, "b": [1]}}, "inputs.a", "a single value beside lists"),
         ({"instances": [{"customer_id": 1.5}]}, "instances[0].customer_id", "expected a string or a whole number"),
         ({"signature": 1}, "signature", "no such field"),
     ],
@@ -140,6 +149,79 @@ def test_other_media_types_are_415(client: TestClient) -> None:
     answer = client.post("/invocations", content=b"x", headers={"content-type": "application/x-npy"})
     assert answer.status_code == 415
     assert answer.json()["detail"][0]["remedy"] == "send application/json or text/csv"
+
+
+def test_a_single_row_and_parameters(client: TestClient, values: dict[str, Any]) -> None:
+    params = {"as_of": "2026-03-01", "request_id": "q-1", "reasons": 2}
+    answer = client.post("/invocations", json={"inputs": values, "params": params})
+    assert answer.status_code == 200, answer.text
+    asked = client.post("/v1/score", json={"values": values, "as_of": "2026-03-01", "reasons": 2}).json()
+    assert answer.json()["predictions"] == asked["predictions"] and len(asked["predictions"][0]["reasons"]) == 2
+    assert answer.headers["x-request-id"] == "q-1"
+
+
+def test_another_charset_is_415(client: TestClient) -> None:
+    headers = {"content-type": "application/json; charset=latin-1"}
+    assert client.post("/invocations", content=b"{}", headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"inputs": {"customers_worth": [Infinity, NaN]}}', "Infinity is no number of JSON"),
+        (b'{"inputs": {"customers_worth": [NaN}}', "not JSON: "),
+        (b'{"inputs": NaN, "x": 1}', "no such field"),
+        (b'{"inputs": "NaN"}', "expected an object"),
+    ],
+)
+def test_what_is_no_json_even_with_nan(client: TestClient, body: bytes, reason: str) -> None:
+    answer = client.post("/invocations", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["reason"].startswith(reason), answer.text
+
+
+def test_mlflows_own_client_works_unchanged(bundle_folder: Path, bundle: Bundle, tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    official = pytest.importorskip("mlflow.pyfunc.scoring_server.client")
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "customers_age": [20.0, 40.0, float("nan")],
+            "customers_country": ["FR", None, "Ünï"],
+            "customers_newsletter": [True, False, True],
+            "customers_since": pd.to_datetime(["2024-02-29", "2025-01-01 12:00", None], format="ISO8601"),
+            "customers_worth": [250, 100, 7],
+        },
+        index=[7, 8, 9],
+    )
+    with running(bundle_folder, tmp_path, 1) as (_, url):
+        host, port = url.removeprefix("http://").split(":")
+        client = official.ScoringServerClient(host, int(port))
+        client.wait_server_ready(timeout=20)
+        assert client.get_version() == __version__
+        answered = client.invoke(frame).get_predictions()
+        records = client.invoke(json.loads(frame.to_json(orient="records", date_format="iso"))).get_predictions()
+        with pytest.raises(Exception, match=r"error code 422.*the model has no such input"):
+            client.invoke(frame.rename(columns={"customers_age": "age"}))
+    scorer = Scorer(bundle)
+    since = [parse_moment("2024-02-29"), parse_moment("2025-01-01T12:00:00Z"), None]
+    for found in (answered, records):
+        assert found["customer_id"].tolist() == ["a", "b", "c"]
+        expected = [
+            scorer.score_one(
+                scorer.parse(
+                    {
+                        "customers_age": None if row.customers_age != row.customers_age else row.customers_age,
+                        "customers_country": row.customers_country if isinstance(row.customers_country, str) else None,
+                        "customers_newsletter": row.customers_newsletter,
+                        "customers_since": moment,
+                        "customers_worth": row.customers_worth,
+                    }
+                )
+            ).probability
+            for row, moment in zip(frame.itertuples(), since, strict=True)
+        ]
+        assert found["score"].tolist() == expected
 
 
 def test_probes_of_both_protocols(client: TestClient) -> None:

@@ -28,7 +28,7 @@ from vigie.serving.events_metrics import EventMetrics
 from vigie.serving.events_receiver import EventReceiver
 from vigie.serving.events_route import EventsRoute
 from vigie.serving.features_route import FeaturesRoute, ServedFeatures
-from vigie.serving.invocations import InvocationAnswer, rows_of_invocation
+from vigie.serving.invocations import InvocationAnswer, read_invocation
 from vigie.serving.journal_metrics import JournalMetrics
 from vigie.serving.messages import ScoreAnswer, decode, rows_of
 from vigie.serving.metrics import Metrics, ModelLabels
@@ -135,9 +135,10 @@ def create_app(
         request = decode(body)
         return Sent(rows_of(request, settings.max_rows), request.as_of, request.request_id, request.reasons)
 
-    def read_invocation(body: bytes, content_type: str) -> Sent:
+    def read_invoked(body: bytes, content_type: str) -> Sent:
         kinds = current[default].kinds if isinstance(default, str) else {}
-        return Sent(rows_of_invocation(body, content_type, kinds, settings.max_rows))
+        rows, params = read_invocation(body, content_type, kinds, settings.max_rows)
+        return Sent(rows) if params is None else Sent(rows, params.as_of, params.request_id, params.reasons)
 
     def write_invocation(answer: ScoreAnswer) -> InvocationAnswer:
         return InvocationAnswer(answer.predictions)
@@ -181,7 +182,7 @@ def create_app(
     app.gate = gate
     app.plain = {
         "/v1/score": post("score", chosen, read_score),
-        "/invocations": post("invocations", chosen, read_invocation, write_invocation),
+        "/invocations": post("invocations", chosen, read_invoked, write_invocation),
         **{f"/v1/scores/{name}/score": post("score", router, read_score) for name, router in routers.items()},
     }
     if events is not None and batcher is not None:

@@ -2,12 +2,16 @@
 
 JSON with exactly one of ``dataframe_split``, ``dataframe_records``, ``instances`` and ``inputs``, or CSV with a header.
 Inputs are always named: a list without names is refused, since two columns in another order would go unnoticed.
+
+MLflow's own client writes a missing number as ``NaN``, which is no JSON, and a missing time as the text ``NaT``; both are
+read as null.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -16,7 +20,7 @@ from msgspec import Meta
 
 from vigie.definition.kind import Kind
 from vigie.errors import did_you_mean
-from vigie.serving.messages import PredictionAnswer, Row, check_count, id_text
+from vigie.serving.messages import AsOf, PredictionAnswer, Reasons, RequestId, Row, check_count, id_text
 from vigie.serving.refusal import from_decoding, refused
 
 JSON, CSV = "application/json", "text/csv"
@@ -35,6 +39,14 @@ class Split(msgspec.Struct, frozen=True):
     index: list[Any] | None = None
 
 
+class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What may be said of a request beside its rows."""
+
+    as_of: AsOf | None = None
+    request_id: RequestId | None = None
+    reasons: Reasons = 0
+
+
 class Invocation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Exactly one of the four shapes of MLflow's scoring protocol."""
 
@@ -42,9 +54,10 @@ class Invocation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     dataframe_records: Annotated[list[Record] | None, Meta(description="One object for each row.")] = None
     instances: Annotated[list[Record] | None, Meta(description="One object for each row.")] = None
     inputs: Annotated[
-        dict[str, list[Any]] | list[Record] | None, Meta(description="Columns by name, or one object for each row.")
+        dict[str, Any] | list[Record] | None,
+        Meta(description="Columns by name, one object for each row, or one row: no value of it is a list."),
     ] = None
-    params: Annotated[dict[str, Any] | None, Meta(description="None are known; may be empty.")] = None
+    params: Annotated[Params | None, Meta(description="As in /v1/score: as_of, request_id and reasons.")] = None
 
 
 class InvocationAnswer(msgspec.Struct, frozen=True):
@@ -54,10 +67,13 @@ class InvocationAnswer(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(Invocation).decode
+_CHARSETS = frozenset({"utf-8", "utf8"})
 
 
-def rows_of_invocation(body: bytes, content_type: str, kinds: Mapping[str, Kind], limit: int) -> list[Row]:
-    """Who is to be scored, in order.
+def read_invocation(
+    body: bytes, content_type: str, kinds: Mapping[str, Kind], limit: int
+) -> tuple[list[Row], Params | None]:
+    """Who is to be scored, in order, and what is said of the request beside.
 
     Args:
         body: The request.
@@ -68,12 +84,16 @@ def rows_of_invocation(body: bytes, content_type: str, kinds: Mapping[str, Kind]
     Raises:
         RequestError: 415 for another media type, 422 for a body that is none of the shapes.
     """
-    media = content_type.partition(";")[0].strip().lower()
+    media, _, more = content_type.lower().partition(";")
+    media = media.strip()
+    for name, _, value in (one.strip().partition("=") for one in more.split(";")):
+        if name == "charset" and value.strip('"') not in _CHARSETS:
+            raise refused(415, "content-type", f"charset {value} is not understood", "send UTF-8", "protocol")
     if media == CSV:
-        return _rows(_from_csv(body, kinds), kinds, limit, "row", first=1)
+        return _rows(_from_csv(body, kinds), kinds, limit, "row", first=1), None
     if media == JSON:
-        shape, records = _from_json(body)
-        return _rows(records, kinds, limit, shape, first=0)
+        shape, records, params = _from_json(body)
+        return _rows(records, kinds, limit, shape, first=0), params
     raise refused(415, "content-type", f"{media or 'none'} is not understood", f"send {JSON} or {CSV}", "protocol")
 
 
@@ -82,7 +102,16 @@ def _rows(records: Sequence[Record], kinds: Mapping[str, Kind], limit: int, shap
         raise refused(422, shape, "there are no rows", "send at least one")
     check_count(len(records), limit, shape)
     named = CUSTOMER not in kinds
+    times = [name for name, kind in kinds.items() if kind is Kind.TIME]
+    if times:
+        records = [_without_nat(record, times) for record in records]
     return [_row(f"{shape}[{i}]", record, named) for i, record in enumerate(records, first)]
+
+
+def _without_nat(record: Record, times: Sequence[str]) -> Record:
+    """*record* with null for the text that pandas gives for a time that is not there."""
+    missing = [name for name in times if record.get(name) == "NaT"]
+    return {**record, **dict.fromkeys(missing)} if missing else record
 
 
 def _row(path: str, record: Record, named: bool) -> Row:
@@ -96,11 +125,29 @@ def _row(path: str, record: Record, named: bool) -> Row:
     return Row(id_text(customer, place), rest, place, path)
 
 
-def _from_json(body: bytes) -> tuple[str, list[Record]]:
+def _decoded(body: bytes) -> Invocation:
     try:
-        sent = _decode(body)
+        return _decode(body)
     except (ValueError, RecursionError) as error:
+        if isinstance(error, RecursionError | msgspec.ValidationError) or b"NaN" not in body:
+            raise from_decoding(error) from error
+    try:
+        lenient = json.loads(body, parse_constant=_constant)
+        return msgspec.convert(lenient, Invocation)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError):
+            what = f"not JSON: {error.msg} (byte {error.pos})"
+            raise refused(422, "body", what, "send one JSON object") from error
         raise from_decoding(error) from error
+
+
+def _constant(text: str) -> None:
+    if text != "NaN":
+        raise refused(422, "body", f"{text} is no number of JSON", "send null where a value is not known")
+
+
+def _from_json(body: bytes) -> tuple[str, list[Record], Params | None]:
+    sent = _decoded(body)
     given = [f for f in ("dataframe_split", "dataframe_records", "instances", "inputs") if getattr(sent, f) is not None]
     if len(given) != 1:
         raise refused(
@@ -110,16 +157,15 @@ def _from_json(body: bytes) -> tuple[str, list[Record]]:
             f"{' and '.join(given) or 'none'} is there",
             _NAMED,
         )
-    if sent.params:
-        raise refused(422, f"params.{next(iter(sent.params))}", "the model takes no parameters", "leave params out")
+    records: list[Record]
     match sent:
         case Invocation(dataframe_split=Split() as split):
-            return given[0], _from_split(split)
+            records = _from_split(split)
         case Invocation(inputs=dict() as columns):
-            return given[0], _from_columns(columns)
+            records = _from_columns(columns)
         case _:
-            records: list[Record] = getattr(sent, given[0])
-            return given[0], records
+            records = getattr(sent, given[0])
+    return given[0], records, sent.params
 
 
 def _from_split(split: Split) -> list[Record]:
@@ -133,7 +179,13 @@ def _from_split(split: Split) -> list[Record]:
     return [dict(zip(split.columns, row, strict=True)) for row in split.data]
 
 
-def _from_columns(columns: dict[str, list[Any]]) -> list[Record]:
+def _from_columns(columns: dict[str, Any]) -> list[Record]:
+    listed = [name for name, values in columns.items() if isinstance(values, list)]
+    if columns and not listed:
+        return [columns]
+    if len(listed) < len(columns):
+        single = next(name for name in columns if name not in listed)
+        raise refused(422, f"inputs.{single}", "a single value beside lists", "send one value a row in every column")
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name}: {length}" for name, length in list(lengths.items())[:5])
