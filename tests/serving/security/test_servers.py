@@ -50,7 +50,8 @@ def running(bundle: Path, folder: Path, **options: Any) -> Iterator[str]:
         yield url
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        _, errors = process.communicate()
+    assert "vgk_" not in errors, "no key is in what a server writes"
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ PATTERN = r"vgk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}"
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_DIGITS, _SECRET_DIGITS, _CHECK_DIGITS = 12, 43, 6
-_ID = slice(len(PREFIX), len(PREFIX) + _ID_DIGITS)
+ID = slice(len(PREFIX), len(PREFIX) + _ID_DIGITS)
+"""Where the public id stands in a key."""
 _whole = re.compile(PATTERN.encode()).fullmatch
 
 
@@ -44,11 +45,6 @@ def new_key(identifier: str) -> str:
 def digest(key: bytes) -> bytes:
     """What is stored of a key: 32 bytes."""
     return sha256(key).digest()
-
-
-def id_of(key: bytes) -> bytes:
-    """The public id in a key; of what is no key, whatever stands in its place."""
-    return key[_ID]
 
 
 def is_whole(key: bytes) -> bool:
