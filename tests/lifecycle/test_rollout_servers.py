@@ -36,7 +36,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     register(project, bundle_of(-0.5), "champion")
     register(project, bundle_of(-0.5, weight=0.8000001))
     register(project, bundle_of(-0.5, worth="income_of_partner"))
-    return folder
+    # MLflow keeps absolute paths; those of copies must not lead here.
+    return folder.rename(folder.with_name("moved"))
 
 
 @pytest.fixture
