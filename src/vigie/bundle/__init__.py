@@ -8,7 +8,7 @@ from vigie.bundle.decision import DecisionRule
 from vigie.bundle.encoder import CategoryColumn, Encoder, NumberColumn
 from vigie.bundle.encoder_fit import fit_encoder
 from vigie.bundle.forest_text import TreeArrays
-from vigie.bundle.format import load_bundle, write_bundle
+from vigie.bundle.format import MANIFEST, Cover, load_bundle, read_cover, write_bundle
 from vigie.bundle.golden import with_golden
 from vigie.bundle.linear_model import LinearModel
 from vigie.bundle.model import Model
@@ -33,12 +33,14 @@ from vigie.bundle.stack_model import StackMember, StackModel
 from vigie.bundle.trees_model import TreesModel
 
 __all__ = [
+    "MANIFEST",
     "SEGMENT_NAMES",
     "AdditiveModel",
     "Bundle",
     "Calibration",
     "CategoryColumn",
     "ConstantModel",
+    "Cover",
     "DecisionRule",
     "Encoder",
     "Explained",
@@ -70,6 +72,7 @@ __all__ = [
     "portable_payoff",
     "portable_rule",
     "profile_of",
+    "read_cover",
     "rule_matrix",
     "segment_edges",
     "with_golden",

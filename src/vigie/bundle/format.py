@@ -148,6 +148,67 @@ def load_bundle(directory: Path, expected: str | None = None) -> Bundle:
     return bundle
 
 
+class Cover(msgspec.Struct, frozen=True):
+    """What can be told of a bundle without opening its model.
+
+    Attributes:
+        score_name: Name of the score.
+        title: The business question.
+        hash: Of the bundle.
+        model_kind: Word of its model, a key of :data:`MODELS`.
+        inputs: What a request gives.
+        decision: The two words and the cut.
+        segments: Three edges of probability.
+        profile: Reference distributions, as stored.
+    """
+
+    score_name: str
+    title: str
+    hash: str
+    model_kind: str
+    inputs: tuple[Input, ...]
+    decision: DecisionRule
+    segments: tuple[float, ...]
+    profile: dict[str, Any]
+
+
+_COVER = ("definition.json", "model.json", "profile.json")
+
+
+def read_cover(directory: Path) -> Cover:
+    """What can be told of the bundle in *directory* without opening its model; the model's own file is not read.
+
+    Raises:
+        BundleError: The manifest, or a file that is read here, is missing or was changed.
+    """
+    try:
+        files = {MANIFEST: (directory / MANIFEST).read_bytes()}
+        manifest = _checked_manifest(files, str(directory))
+        for name in _COVER:
+            files[name] = (directory / name).read_bytes()
+            if hashlib.sha256(files[name]).hexdigest() != manifest.files.get(name):
+                raise BundleError(
+                    f"{name} is not what was written",
+                    where=str(directory),
+                    remedy="fetch the bundle again from the registry",
+                )
+    except OSError as error:
+        raise BundleError(
+            f"cannot be read: {error}", where=str(directory), remedy="fetch the bundle again from the registry"
+        ) from error
+    definition = read_stored(files, "definition.json", _Definition)
+    return Cover(
+        score_name=definition.score_name,
+        title=definition.title,
+        hash=manifest.hash,
+        model_kind=read_stored(files, "model.json", _Kind).kind,
+        inputs=tuple(definition.inputs),
+        decision=definition.decision,
+        segments=tuple(definition.segments),
+        profile=read_stored(files, "profile.json", dict[str, Any]),
+    )
+
+
 def _files(bundle: Bundle) -> dict[str, bytes]:
     definition = _Definition(
         decision=bundle.decision,
@@ -275,4 +336,4 @@ def _make_durable(directory: Path) -> None:
         os.close(descriptor)
 
 
-__all__ = ["FORMAT", "MANIFEST", "MODELS", "load_bundle", "write_bundle"]
+__all__ = ["FORMAT", "MANIFEST", "MODELS", "Cover", "load_bundle", "read_cover", "write_bundle"]

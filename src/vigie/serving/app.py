@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vigie._version import __version__
-from vigie.bundle import SEGMENT_NAMES
+from vigie.bundle import SEGMENT_NAMES, Bundle, Cover
 from vigie.clock import Clock
 from vigie.errors import JournalError, SettingsError, did_you_mean
 from vigie.journal import PredictionJournal, identifiers
@@ -38,14 +38,15 @@ from vigie.serving.post_route import PostRoute, Sent
 from vigie.serving.refusal import Detail, Refusal, RequestError, refused
 from vigie.serving.router import Router
 from vigie.serving.router_following import Following
-from vigie.serving.scoring import Scoring
+from vigie.serving.scoring import Answering, Scoring
 from vigie.serving.security.gate import Gate, Security
 from vigie.serving.security.grant import CALLER
 from vigie.serving.security.openapi import secured
 from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
+from vigie.serving.shelf import Shelf
 from vigie.serving.shipping import Shipping
-from vigie.serving.v2_route import ROOT, V2Routes
+from vigie.serving.v2_route import ROOT, Described, V2Routes
 
 _BACKLOG = 20
 """Requests of the largest size whose events may wait to be taken in."""
@@ -91,11 +92,12 @@ def create_app(
     shipping: Shipping | None = None,
     security: Security | None = None,
     following: Following | None = None,
+    shelf: Shelf | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
     Args:
-        models: By name of the score; at least one, or *features*.
+        models: By name of the score; at least one, or *features*, or *shelf*.
         journal: Where every prediction is recorded before it is answered. Closed when the app ends.
         clock: Gives every answer its moment.
         settings: Limits, and the default model.
@@ -104,16 +106,22 @@ def create_app(
         shipping: Takes recorded predictions to the lake beside the server; ``None``: nobody does here.
         security: Who may call; ``None``: everybody.
         following: Gives the scores new champions and challengers while the server runs; ``None``: nobody does.
+        shelf: Models that are read when they are asked for; ``None``: there are none. They are not *followed*.
 
     Raises:
         SettingsError: There is nothing to serve, or the default model is not among *models*.
     """
     settings = settings or ServingSettings()
-    if not models and features is None:
+    if not models and features is None and not shelf:
         raise SettingsError("there is no model to serve", remedy="train one, or name a bundle")
-    default = _default(models, settings)
+    default = _default(models, settings, shelf)
     lookups = features.lookups if features is not None else {}
-    metrics = Metrics([_labels(served) for served in models.values()], settings, list(lookups))
+    labels = [_labels(served) for served in models.values()]
+    if shelf is not None:
+        labels += [
+            _labels_of(one.name, one.version, one.cover) for one in shelf.models.values() if one.cover is not None
+        ]
+    metrics = Metrics(labels, settings, list(lookups))
     metrics.also(JournalMetrics(journal, clock, shipping, settings.counters))
     current = dict(models)
 
@@ -125,8 +133,13 @@ def create_app(
         return Scoring(served, journal, metrics, settings)
 
     routers = {name: Router(served, make, settings.holdout, crowned) for name, served in models.items()}
+    answering: dict[str, Answering] = dict(routers)
+    if shelf is not None:
+        shelf.attach(make)
+        metrics.also(shelf.metrics)
+        answering |= {name: shelf.answering(name) for name in shelf}
 
-    def post(label: str, scoring: Router | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
+    def post(label: str, scoring: Answering | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
         return PostRoute(label, scoring, read, write, clock=clock, metrics=metrics, settings=settings)
 
     def read_score(body: bytes, content_type: str) -> Sent:
@@ -143,7 +156,7 @@ def create_app(
     def write_invocation(answer: ScoreAnswer) -> InvocationAnswer:
         return InvocationAnswer(answer.predictions)
 
-    chosen = routers[default] if isinstance(default, str) else default
+    chosen = answering[default] if isinstance(default, str) else default
 
     batcher = None
     if events is not None:
@@ -183,24 +196,27 @@ def create_app(
     app.plain = {
         "/v1/score": post("score", chosen, read_score),
         "/invocations": post("invocations", chosen, read_invoked, write_invocation),
-        **{f"/v1/scores/{name}/score": post("score", router, read_score) for name, router in routers.items()},
+        **{f"/v1/scores/{name}/score": post("score", one, read_score) for name, one in answering.items()},
     }
     if events is not None and batcher is not None:
         app.plain["/v1/events"] = EventsRoute(events, batcher, clock=clock, metrics=metrics, settings=settings)
     if features is not None:
         app.plain["/v1/features"] = FeaturesRoute(features, clock=clock, metrics=metrics, settings=settings)
     unready = _Unready(journal, clock)
-    app.below_v2 = V2Routes(
-        routers, current.__getitem__, unready.reason, clock=clock, metrics=metrics, settings=settings
-    )
-    _add_routes(app, current, unready, clock, metrics, page)
+
+    def described(name: str) -> Described:
+        return current[name] if shelf is None or name in current else shelf.models[name]
+
+    app.below_v2 = V2Routes(answering, described, unready.reason, clock=clock, metrics=metrics, settings=settings)
+    _add_routes(app, current, shelf, unready, clock, metrics, page)
     received = events.sources if events is not None else ()
 
     def describe_now() -> dict[str, Any]:
-        described = describe(app, current, default if isinstance(default, str) else None, received, lookups)
+        chosen = default if isinstance(default, str) else None
+        document = describe(app, current, chosen, received, lookups, shelf=bool(shelf))
         if security.required:
-            described = secured(described, opened=security.open, tokens=security.tokens is not None)
-        return described
+            document = secured(document, opened=security.open, tokens=security.tokens is not None)
+        return document
 
     app.openapi = _Described(current, describe_now)  # type: ignore[method-assign]
     return app
@@ -240,7 +256,13 @@ class _Unready:
 
 
 def _add_routes(
-    app: FastAPI, models: Mapping[str, Served], unready: _Unready, clock: Clock, metrics: Metrics, page: str
+    app: FastAPI,
+    models: Mapping[str, Served],
+    shelf: Shelf | None,
+    unready: _Unready,
+    clock: Clock,
+    metrics: Metrics,
+    page: str,
 ) -> None:
     @app.get("/", include_in_schema=False)
     async def start() -> RedirectResponse:
@@ -254,8 +276,11 @@ def _add_routes(
     async def list_models(request: Request) -> Response:
         """Name, version, bundle, decision, segments and the signature: every input with its kind."""
         grant = request.scope.get(CALLER)
-        shown = [name for name in models if grant is None or grant.scores is None or name in grant.scores]
-        return Response(msgspec.json.encode([card_of(models[name]) for name in shown]), media_type="application/json")
+        cards = [card_of(served) for served in models.values()]
+        if shelf is not None:
+            cards += await asyncio.to_thread(shelf.cards)
+        shown = [card for card in cards if grant is None or grant.scores is None or card.name in grant.scores]
+        return Response(msgspec.json.encode(shown), media_type="application/json")
 
     @app.get("/healthz", tags=["health"], summary="The process is alive")
     async def healthz() -> dict[str, str]:
@@ -273,7 +298,10 @@ def _add_routes(
             response.status_code = 503
             return {"status": "not ready", "reason": reason}
         versions = {name: served.version for name, served in models.items()}
-        return {"status": "ready", "models": versions, **({"unrecorded": reason} if reason is not None else {})}
+        answer: dict[str, Any] = {"status": "ready", "models": versions}
+        if shelf is not None:
+            answer["shelf"] = {"models": len(shelf), "in_memory": len(shelf.in_memory)}
+        return answer if reason is None else {**answer, "unrecorded": reason}
 
     @app.get(
         "/metrics", tags=["health"], summary="Counts and latencies for Prometheus", response_class=PlainTextResponse
@@ -295,7 +323,8 @@ def _add_routes(
 
     @app.api_route("/v1/scores/{name}/score", methods=["POST"], include_in_schema=False)
     async def unknown_model(name: str) -> Response:
-        raise refused(404, "name", f"no score is called {name!r}", did_you_mean(name, models), "model")
+        known = [*models, *(shelf or ())]
+        raise refused(404, "name", f"no score is called {name!r}", did_you_mean(name, known), "model")
 
     def refuse(problem: RequestError) -> Response:
         metrics.error(problem.kind)
@@ -319,9 +348,9 @@ def _add_routes(
         return refuse(RequestError(error.status_code, [Detail("path", str(error.detail), remedy)], "protocol"))
 
 
-def _default(models: Mapping[str, Served], settings: ServingSettings) -> str | RequestError:
+def _default(models: Mapping[str, Served], settings: ServingSettings, shelf: Shelf | None) -> str | RequestError:
     """Name of the model that ``/v1/score`` answers with, or the problem that it has none."""
-    if not models and settings.default_model is None:
+    if not models and not shelf and settings.default_model is None:
         return refused(404, "path", "no model is served, only features", "ask /v1/features, or train a model", "model")
     if settings.default_model is not None:
         if settings.default_model not in models:
@@ -330,17 +359,20 @@ def _default(models: Mapping[str, Served], settings: ServingSettings) -> str | R
                 remedy=did_you_mean(settings.default_model, models),
             )
         return settings.default_model
-    if len(models) == 1:
-        return next(iter(models))
-    paths = ", ".join(f"/v1/scores/{name}/score" for name in models)
-    return refused(404, "path", f"{len(models)} scores are served and none is the default", f"ask {paths}", "model")
+    names: list[str] = [*models, *(shelf or ())]
+    if len(models) == len(names) == 1:
+        return names[0]
+    paths = ", ".join(f"/v1/scores/{name}/score" for name in names[:5]) + (" …" if len(names) > 5 else "")
+    return refused(404, "path", f"{len(names)} scores are served and none is the default", f"ask {paths}", "model")
 
 
 def _labels(served: Served) -> ModelLabels:
-    rule = served.bundle.decision
-    return ModelLabels(
-        served.name, served.version, served.bundle.hash, tuple(dict.fromkeys((rule.act, rule.leave))), SEGMENT_NAMES
-    )
+    return _labels_of(served.name, served.version, served.bundle)
+
+
+def _labels_of(name: str, version: str, told: Bundle | Cover) -> ModelLabels:
+    words = tuple(dict.fromkeys((told.decision.act, told.decision.leave)))
+    return ModelLabels(name, version, told.hash, words, SEGMENT_NAMES)
 
 
 def _title(models: Mapping[str, Served]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vigie.bundle import SEGMENT_NAMES, Bundle, Input
+from vigie.bundle import SEGMENT_NAMES, Bundle, Cover, Input
 from vigie.definition.kind import Kind
 from vigie.serving.served import Served
 
@@ -75,31 +75,48 @@ class ModelCard(msgspec.Struct, frozen=True):
 
 def card_of(served: Served) -> ModelCard:
     """The card of *served*."""
-    bundle, rule = served.bundle, served.bundle.decision
+    bundle = served.bundle
+    return _card(served.name, served.version, bundle, bundle.model.kind, by_id=served.provider is not None)
+
+
+def card_of_cover(name: str, version: str, cover: Cover, *, by_id: bool) -> ModelCard:
+    """The card of a model that need not be in memory.
+
+    Args:
+        name: Of the score.
+        version: In the registry.
+        cover: Of its bundle.
+        by_id: Whether customers can be asked for by id.
+    """
+    return _card(name, version, cover, cover.model_kind, by_id=by_id)
+
+
+def _card(name: str, version: str, told: Bundle | Cover, kind: str, *, by_id: bool) -> ModelCard:
+    rule = told.decision
     return ModelCard(
-        served.name,
-        served.version,
-        bundle.hash,
-        bundle.title,
-        bundle.model.kind,
+        name,
+        version,
+        told.hash,
+        told.title,
+        kind,
         [rule.act, rule.leave],
         rule.currency,
         list(SEGMENT_NAMES),
-        list(bundle.segments),
+        list(told.segments),
         rule.request_cut,
-        served.provider is not None,
+        by_id,
         [
             InputCard(one.name, str(one.kind), one.role, one.required, one.description, list(one.categories))
-            for one in bundle.inputs
+            for one in told.inputs
         ],
-        example_values(bundle),
+        example_values(told),
     )
 
 
-def example_values(bundle: Bundle) -> dict[str, object]:
+def example_values(told: Bundle | Cover) -> dict[str, object]:
     """Typical values: the median of a number, the most frequent category. No customer's own values are in a page."""
-    profiles: Mapping[str, Any] = bundle.profile.get("features", {})
-    return {one.name: _typical(one, profiles.get(one.name, {})) for one in bundle.inputs}
+    profiles: Mapping[str, Any] = told.profile.get("features", {})
+    return {one.name: _typical(one, profiles.get(one.name, {})) for one in told.inputs}
 
 
 def _typical(given: Input, profile: Mapping[str, Any]) -> object:

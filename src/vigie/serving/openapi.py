@@ -46,6 +46,8 @@ def describe(
     default: str | None,
     sources: Sequence[str] = (),
     lookups: Mapping[str, Lookup] | None = None,
+    *,
+    shelf: bool = False,
 ) -> dict[str, Any]:
     """The OpenAPI document of *app*.
 
@@ -55,6 +57,7 @@ def describe(
         default: The score of ``/v1/score`` and ``/invocations``; ``None`` if they have none.
         sources: Names of the sources whose events are received.
         lookups: Features that are answered with, by name of the score; ``None``: none.
+        shelf: Whether there are more models than *models*, each read when it is asked for: their route is described once.
     """
     refs, schemas = msgspec.json.schema_components(
         [ScoreRequest, ScoreAnswer, Refusal, Invocation, InvocationAnswer, ModelCard],
@@ -62,7 +65,7 @@ def describe(
     )
     _, answered, refusal, invoked, predicted, card = refs
     document = get_openapi(
-        title=app.title, version=app.version, description=_welcome(models, default), routes=app.routes
+        title=app.title, version=app.version, description=_welcome(models, default, shelf=shelf), routes=app.routes
     )
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components.update({name: _documented(schema) for name, schema in schemas.items()})
@@ -74,12 +77,14 @@ def describe(
     for name, served in models.items():
         one = _score(answered, refusal, components, served, f"score_{name}")
         paths[f"/v1/scores/{name}/score"] = one
+    if shelf:
+        paths["/v1/scores/{name}/score"] = _shelved(answered, refusal)
     if default is not None:
         paths["/invocations"] = _invocations(invoked, predicted, refusal, models[default])
     more = [features_paths(lookups)] if lookups else []
     more += [events_paths(sources)] if sources else []
-    if models:
-        more.append(v2_paths(models[default] if default is not None else next(iter(models.values()))))
+    if models or shelf:
+        more.append(v2_paths(models[default] if default is not None else next(iter(models.values()), None)))
     for described, schemas in more:
         paths.update(described)
         components.update({name: _documented(schema) for name, schema in schemas.items()})
@@ -112,7 +117,9 @@ def values_schema(score: str) -> str:
     return f"{score}_values"
 
 
-def _welcome(models: Mapping[str, Served], default: str | None) -> str:
+def _welcome(models: Mapping[str, Served], default: str | None, *, shelf: bool) -> str:
+    if shelf and not models:
+        return "Many scores, each read when it is asked for. Every prediction is recorded. /v1/models lists them."
     if not models:
         return "Features of customers by id; no model is served yet."
     lines = ["A score, a decision and its expected value for each customer. Every prediction is recorded."]
@@ -185,6 +192,32 @@ def _score(
                 },
             },
             "responses": _responses(answered, refusal, _answer(served)),
+        }
+    }
+
+
+def _shelved(answered: dict[str, Any], refusal: dict[str, Any]) -> dict[str, Any]:
+    name = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "description": "Of the score; /v1/models lists all, with their inputs.",
+        "schema": {"type": "string"},
+    }
+    request = {"$ref": "#/components/schemas/ScoreRequest"}
+    responses: dict[str, Any] = {
+        "200": {"description": "Scored", "content": {"application/json": {"schema": answered}}}
+    }
+    for status, meaning in _REFUSALS.items():
+        responses[status] = {"description": meaning, "content": {"application/json": {"schema": refusal}}}
+    return {
+        "post": {
+            "tags": ["scoring"],
+            "summary": "Score one customer or many with any of the scores that are read when they are asked for",
+            "operationId": "score_shelved",
+            "parameters": [name],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+            "responses": responses,
         }
     }
 

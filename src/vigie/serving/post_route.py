@@ -15,8 +15,7 @@ from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.messages import Row, ScoreAnswer, moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import RequestError
-from vigie.serving.router import Router
-from vigie.serving.scoring import Asked
+from vigie.serving.scoring import Answering, Asked
 from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
 
@@ -51,7 +50,7 @@ class PostRoute(BodyRoute):
     def __init__(
         self,
         label: str,
-        scoring: Router | RequestError,
+        scoring: Answering | RequestError,
         read: Callable[[bytes, str], Sent],
         write: Callable[[ScoreAnswer], object],
         *,

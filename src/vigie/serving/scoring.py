@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -72,6 +72,14 @@ UNDRAWN = Draw()
 
 Scored = tuple[dict[str, Any], ScoreRow]
 """A customer's values by input name, and the answer."""
+
+
+class Answering(Protocol):
+    """What scores for one name: a :class:`~vigie.serving.router.Router`, or what opens one when it is asked."""
+
+    async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
+        """The scores of *rows*, in their order."""
+        ...
 
 
 class Scoring:

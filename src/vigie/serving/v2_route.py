@@ -6,7 +6,7 @@ Refusals are the protocol's ``{"error": …}``, with 400 for what is wrong with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -18,10 +18,10 @@ from vigie.definition.kind import Kind
 from vigie.errors import did_you_mean
 from vigie.journal import identifiers
 from vigie.serving.body_route import BodyRoute, Posted
-from vigie.serving.messages import Row, ScoreAnswer, moment_asked
+from vigie.serving.messages import moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import RequestError, refused
-from vigie.serving.scoring import Asked
+from vigie.serving.scoring import Answering, Asked
 from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
 from vigie.serving.v2_messages import LENGTH, ModelMetadata, error_of, metadata_of, read_inference, written
@@ -32,14 +32,6 @@ EXTENSIONS = ("binary_tensor_data",)
 ROOT = "/v2"
 _MODELS = "/v2/models/"
 _TYPES = frozenset({"application/json", "application/octet-stream", ""})
-
-
-class Answering(Protocol):
-    """What scores for one name: a :class:`~vigie.serving.router.Router`, or what opens one when it is asked."""
-
-    async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
-        """The scores of *rows*, in their order."""
-        ...
 
 
 class Described(Protocol):
