@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import sys
+import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,20 @@ FLOAT32, FLOAT64 = 0, 1
 _NORMAL, _CONTRIBUTIONS = 0, 3
 _SINGLE_THREADED_ROWS = 2_000
 """Below, starting threads costs more than they save."""
+
+
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def one_thread_each() -> Iterator[None]:
+    """In this thread, trees are read by one thread: for callers that occupy all processors with batches of their own."""
+    before = getattr(_here, "alone", False)
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = before
 
 
 @cache
@@ -110,7 +126,7 @@ class Booster:
         length = ctypes.c_int64()
         if not len(matrix):
             return out
-        threads = "num_threads=1" if len(matrix) < _SINGLE_THREADED_ROWS else ""
+        threads = "num_threads=1" if len(matrix) < _SINGLE_THREADED_ROWS or getattr(_here, "alone", False) else ""
         _call(
             "LGBM_BoosterPredictForMat",
             self._handle,

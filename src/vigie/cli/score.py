@@ -9,6 +9,7 @@ import typer
 
 from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, Spark, open_project
+from vigie.errors import SettingsError
 
 
 def score(
@@ -31,6 +32,24 @@ def score(
             "--replace", help="Take earlier runs out of that table; otherwise this very run alone is replaced."
         ),
     ] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            help="Score the rows of this .csv or .parquet file, whose columns are the inputs of --bundle.",
+            show_default=False,
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle", help="Folder of the bundle that scores --input; no project is needed.", show_default=False
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="Column of --input that goes into the result as customer.", show_default=False),
+    ] = None,
     alias: Annotated[str, typer.Option("--model", help="Alias or version of the model.")] = "champion",
     project: Folder = Path(),
     environment: Environment = None,
@@ -43,9 +62,27 @@ def score(
     ] = True,
     as_of: AsOf = None,
 ) -> None:
-    """Score everybody in the population and decide, within the capacity; the result is a table of the lake."""
+    """Score everybody in the population and decide, within the capacity; the result is a table of the lake.
+
+    Or score a file of values: vigie score --bundle DIR --input FILE --output FILE, without a project.
+    """
     from vigie.lifecycle.score import score_base
 
+    if source is not None or bundle is not None:
+        if source is None or bundle is None or output is None:
+            raise SettingsError(
+                "--input, --bundle and --output go together",
+                remedy="vigie score --bundle bundle --input values.parquet --output scores.parquet",
+            )
+        from vigie.lifecycle.score_file import score_file
+
+        with screen.stage(f"Score {source.name}") as progress:
+            file = score_file(
+                bundle, source, output, key=key, table=table, replace=replace, reasons=reasons, resume=resume,
+                progress=progress,
+            )  # fmt: skip
+        summaries.scored_file(file)
+        return
     opened = open_project(project, environment, as_of)
     chosen = opened.score(name)
     with screen.stage(f"Score {chosen.name}") as progress:

@@ -13,6 +13,7 @@ from vigie.clock import iso
 if TYPE_CHECKING:
     from vigie.data import IngestReport
     from vigie.lifecycle.score import ScoredBase
+    from vigie.lifecycle.score_file import ScoredFile
     from vigie.lifecycle.serve import ServePlan
     from vigie.lifecycle.train import Trained
 
@@ -121,6 +122,21 @@ def scored(done: ScoredBase) -> None:
     )
     if done.output is not None:
         say(escape(str(done.output)))
+    if done.continued:
+        say(f"[dim]continued an interrupted run: {done.continued:,} of its parts were there[/]")
+
+
+def scored_file(done: ScoredFile) -> None:
+    """The same for the rows of a file."""
+    say(f"{done.rows:,} rows by bundle {done.bundle[:12]} of {escape(done.name)}")
+    say(
+        f"{done.act} [bold]{done.acted:,}[/] of them; expected value of all decisions "
+        f"[bold]{money(done.expected_value, done.currency, sign=True)}[/]"
+    )
+    if done.undecided:
+        say(f"[yellow]{done.undecided:,} have no decision[/]: a sum of the cost matrix is not known for them")
+    table([("segment", "left"), ("rows", "right")], [[name, f"{count:,}"] for name, count in done.segments.items()])
+    say(escape(str(done.output)))
     if done.continued:
         say(f"[dim]continued an interrupted run: {done.continued:,} of its parts were there[/]")
 

@@ -293,7 +293,7 @@ def _several(transaction: tuple[str, int] | Sequence[tuple[str, int]] | None) ->
             return []
         case (str() as writer, int() as number):
             return [(writer, number)]
-    return list(transaction)  # type: ignore[arg-type]
+    return list(transaction)
 
 
 def _conflict(where: str) -> DataError:

@@ -177,6 +177,7 @@ def cores() -> int:
 def _here(project: Project, asked: Score, model: ModelInUse, as_of: int, reasons: int, parts: Parts, told: Any) -> int:
     """Score on this machine what is not there yet; how many parts were."""
     from vigie.bundle import Scorer
+    from vigie.bundle.lightgbm_library import one_thread_each
     from vigie.features.training_set import FeatureSet, worked_feature_set
     from vigie.lifecycle.scored_rows import scored_rows
 
@@ -188,7 +189,8 @@ def _here(project: Project, asked: Score, model: ModelInUse, as_of: int, reasons
         return there
 
     def work(features: FeatureSet) -> pl.DataFrame:
-        return scored_rows(scorer, features, reasons)
+        with one_thread_each():
+            return scored_rows(scorer, features, reasons)
 
     scored = worked_feature_set(
         asked.bound(schema), project.lake, schema, work, as_of=as_of, done=begun, at_once=max(cores(), 2), progress=told,
