@@ -1,9 +1,11 @@
--- Posts the bodies of the file $BODIES, one a line, over and over in their order.
+-- Posts the bodies of the file $BODIES, one a line, over and over in their order; with the key $KEY, where there is one.
 local requests, at = {}, 0
 
 function init()
+  local headers, key = { ["Content-Type"] = "application/json" }, os.getenv("KEY")
+  if key and key ~= "" then headers["Authorization"] = "Bearer " .. key end
   for line in io.lines(os.getenv("BODIES")) do
-    requests[#requests + 1] = wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, line)
+    requests[#requests + 1] = wrk.format("POST", nil, headers, line)
   end
 end
 

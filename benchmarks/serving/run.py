@@ -4,7 +4,8 @@
 
 One worker of each server on core 0, wrk on core 1, 8 connections and then 1; servers alternate within each round, one
 at a time. All answer for the same 500 customers, in turn, with the same LightGBM model; the probabilities are compared
-before anything is timed. Vigie records every prediction in its journal, MLflow records none. The floor is a server that
+before anything is timed. Vigie records every prediction in its journal, MLflow records none; once more it asks for an API key
+with a rate. The floor is a server that
 reads no body and sends constant bytes. Writes ``results.json`` and ``results.md`` beside this file. Needs wrk, taskset and
 two cores.
 """
@@ -50,6 +51,7 @@ class Server:
     port: int
     body: Callable[[dict[str, Any]], dict[str, Any]]
     probability: Callable[[Any], float] | None
+    key: str = ""
 
     @property
     def url(self) -> str:
@@ -57,7 +59,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}{self.path}"
 
 
-def servers(folder: Path) -> list[Server]:
+def servers(folder: Path, key: str) -> list[Server]:
     """What is compared."""
     me = [sys.executable, str(Path(__file__).resolve())]
     mlflow = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", str(folder / "mlflow")]
@@ -69,6 +71,15 @@ def servers(folder: Path) -> list[Server]:
             8101,
             lambda row: {"values": row},
             lambda answer: answer["predictions"][0]["score"],
+        ),
+        Server(
+            "Vigie, journal on, with keys and rates",
+            [*me, "--serve", str(folder), "--locked"],
+            "/v1/score",
+            8104,
+            lambda row: {"values": row},
+            lambda answer: answer["predictions"][0]["score"],
+            key,
         ),
         Server(
             "mlflow models serve",
@@ -85,15 +96,32 @@ def servers(folder: Path) -> list[Server]:
 # -- the servers of this file ------------------------------------------------------------------------------------------
 
 
-def vigie_app(folder: str, settings: Any) -> Any:
-    """Vigie's app over the bundle and a journal in *folder*."""
+def made_key(folder: Path) -> str:
+    """An API key in the store of *folder*, with a rate that is never reached."""
+    from vigie.clock import SystemClock
+    from vigie.journal.admin import AdminJournal
+    from vigie.serving.security.administration import Administration, Wanted
+    from vigie.serving.security.key_store import SqliteKeys
+
+    store = SqliteKeys(folder / "keys.db")
+    admin = Administration(store, AdminJournal(folder / "admin"), SystemClock(), "benchmark")
+    return admin.create("wrk", Wanted(roles=["score"], rate="1000000/s"))[1]
+
+
+def vigie_app(folder: str, locked: bool, settings: Any) -> Any:
+    """Vigie's app over the bundle and a journal in *folder*; *locked*: it asks for a key."""
     from vigie.bundle import load_bundle
     from vigie.clock import SystemClock
     from vigie.journal import PredictionJournal
     from vigie.serving import Served, create_app
+    from vigie.serving.security.gate import Security
+    from vigie.serving.security.key_store import SqliteKeys
+    from vigie.serving.security.keyring import Keyring
 
-    served = Served("churn", "1", load_bundle(Path(folder) / "bundle"))
-    return create_app({"churn": served}, PredictionJournal(Path(folder) / "predictions"), SystemClock(), settings)
+    clock, served = SystemClock(), Served("churn", "1", load_bundle(Path(folder) / "bundle"))
+    who = Security(keyring=Keyring(SqliteKeys(Path(folder) / "keys.db"), clock)) if locked else None
+    journal = PredictionJournal(Path(folder) / "predictions")
+    return create_app({"churn": served}, journal, clock, settings, security=who)
 
 
 async def constant_app(scope: Any, receive: Any, send: Any) -> None:
@@ -112,9 +140,10 @@ async def constant_app(scope: Any, receive: Any, send: Any) -> None:
 # -- measuring ---------------------------------------------------------------------------------------------------------
 
 
-def post(url: str, body: dict[str, Any]) -> Any:
+def post(server: Server, body: dict[str, Any]) -> Any:
     """The decoded answer."""
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {server.key}"} if server.key else {})}
+    request = urllib.request.Request(server.url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
 
@@ -127,7 +156,7 @@ def start(server: Server, body: dict[str, Any], log: Path) -> tuple[subprocess.P
         process = subprocess.Popen(command, env=ENVIRONMENT, stdout=out, stderr=out, start_new_session=True)
     while time.perf_counter() - begun < 90 and process.poll() is None:
         try:
-            post(server.url, body)
+            post(server, body)
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
         else:
@@ -162,7 +191,11 @@ def wrk(server: Server, bodies: Path, connections: int, seconds: int) -> tuple[f
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     command += ["-s", str(HERE / "bodies.lua"), server.url]
     run = subprocess.run(
-        command, env={**ENVIRONMENT, "BODIES": str(bodies)}, capture_output=True, text=True, check=True
+        command,
+        env={**ENVIRONMENT, "BODIES": str(bodies), "KEY": server.key},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = re.search(r"RESULT (\S+) (\S+) (\S+) (\d+)", run.stdout)
     if found is None:
@@ -174,7 +207,7 @@ def check(server: Server, rows: list[dict[str, Any]], expected: list[float]) -> 
     """The largest difference of a probability from the training pipeline's."""
     if server.probability is None:
         return 0.0
-    answers = [server.probability(post(server.url, server.body(row))) for row in rows[:100]]
+    answers = [server.probability(post(server, server.body(row))) for row in rows[:100]]
     return max(abs(a - b) for a, b in zip(answers, expected, strict=False))
 
 
@@ -188,8 +221,9 @@ def measure(rounds: int, seconds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows, expected = save(folder)
+        key = made_key(folder)
         for number in range(rounds):
-            for server in servers(folder):
+            for server in servers(folder, key):
                 bodies = folder / "bodies.txt"
                 bodies.write_text("\n".join(json.dumps(server.body(row)) for row in rows))
                 process, up = start(server, server.body(rows[0]), folder / "log.txt")
@@ -241,12 +275,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--serve", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--locked", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--floor", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         from vigie.serving import serve
 
-        serve(partial(vigie_app, given.serve), port=8101)
+        serve(partial(vigie_app, given.serve, given.locked), port=8104 if given.locked else 8101)
     elif given.floor:
         import uvicorn
 
