@@ -144,6 +144,22 @@ def apply(name: ScoreName = None, project: Folder = Path(), environment: Environ
     screen.say(f"the registry has version {applied} as champion" if applied else "the registry knows already")
 
 
+@group.command()
+def outcomes(name: ScoreName = None, project: Folder = Path(), environment: Environment = None) -> None:
+    """Look up what became of the customers of the last rollout, for the guardrail on value. May be run again and again."""
+    from vigie.lifecycle.rollout import ledger_of
+    from vigie.lifecycle.rollout_outcomes import count_outcomes
+
+    opened = open_project(project, environment)
+    score = opened.score(name)
+    with screen.stage("Look up outcomes"):
+        found = count_outcomes(opened, ledger_of(opened), score.name)
+    currency = score.decision.currency
+    rows = [[arm, f"{n:,}", screen.money(found.value[arm], currency)] for arm, n in found.known.items()]
+    screen.table([("", "left"), ("outcomes known", "right"), ("value of a decision", "right")], rows)
+    screen.say(f"{found.waiting:,} customers whose outcome is not known yet")
+
+
 def _show_plan(planned: RolloutPlan) -> None:
     plan = planned.plan
     screen.say(

@@ -291,6 +291,57 @@ def scored_rows(score: Score, histories: Histories, as_of: int, relations: Relat
     return _featured(score, histories, _in_population(score, histories, rows, relations), relations)
 
 
+def outcomes_at(
+    score: Score,
+    lake: SourceLake,
+    schema: Schema,
+    customers: Sequence[str],
+    moments: Array,
+    *,
+    as_of: int,
+    memory: int = MEMORY,
+) -> Array:
+    """What became of customers after moments, whether they were in the population then or not.
+
+    Args:
+        score: Bound; its moments are not those of an event or a row.
+        lake: Where the sources are.
+        schema: Kinds of the columns of every source.
+        customers: Keys as text, possibly repeated.
+        moments: µs, one for each.
+        as_of: Moment whose knowledge this is, µs.
+        memory: Bytes that may be used, about.
+
+    Returns:
+        1 where the outcome is true, 0 where it is not, and NaN where it is not known: too early, or no such customer.
+
+    Raises:
+        FeatureError: The moments are those of an event or a row, or the lake has not a source or column.
+    """
+    if isinstance(score.moments, At):
+        raise FeatureError(
+            "an outcome at the moment of an event belongs to that event, which a customer and a moment do not name",
+            where=f"score '{score.name}'",
+            remedy="look outcomes up for scores with moments=every(...) or without moments",
+        )
+    keys, moments = np.asarray(customers, dtype=object), np.asarray(moments, dtype=np.int64)
+    found = np.full(len(keys), np.nan)
+    horizon = score.horizon.microseconds if score.horizon else 0
+    mature = np.flatnonzero(moments <= as_of - horizon)
+    if not len(mature):
+        return found
+    wanted = sorted(set(keys[mature].tolist()))
+    with _partitions(score, lake, schema, _versions(score, lake), as_of, memory, wanted, None) as partitions:
+        for histories in _each(partitions, lambda one: one, None):
+            code = {key: i for i, key in enumerate(histories.customers.tolist())}
+            here = np.array([i for i in mature.tolist() if keys[i] in code], dtype=np.int64)
+            codes = np.array([code[key] for key in keys[here]], dtype=np.int64)
+            order = np.lexsort((moments[here], codes))
+            rows = Rows(codes[order], moments[here][order])
+            found[here[order]] = _outcome(score, histories, rows, as_of)
+    return found
+
+
 def _in_population(score: Score, histories: Histories, rows: Rows, relations: Relations) -> Rows:
     if score.population is None:
         return rows
