@@ -180,7 +180,8 @@ def audit(
 ) -> None:
     """Show who made, replaced and revoked keys, and whom the server turned away.
 
-    Of refusals for one reason there is a line in ten seconds, with their number.
+    Of refusals for one reason there is a line in ten seconds, with their number; of a key that was replaced and is still used, one
+    in ten minutes.
     """
     from vigie.journal.admin import AdminReader
     from vigie.lifecycle.security import security_of

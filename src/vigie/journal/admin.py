@@ -25,7 +25,8 @@ class AdminEvent(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Identifies the event; sorts by time (see :func:`vigie.journal.identifiers`).
         at: Moment, microseconds UTC.
-        action: What was done: ``key created``, ``key rotated``, ``key revoked``, ``keys exported``, ``caller refused``.
+        action: What was done: ``key created``, ``key rotated``, ``key revoked``, ``keys exported``, ``caller refused``,
+            ``old key used``.
         actor: Who did it: a user of this machine, or an address.
         subject: What it was done to: name of a key; empty where that is not known.
         reason: Why; of a refusal, what was wrong: ``missing``, ``expired``, ``role`` …

@@ -341,6 +341,25 @@ def test_what_is_refused_is_counted(secured: Make, key_of: KeyOf, values: dict[s
     assert found["vigie_requests_total", "other", "401"] == 3 and found["vigie_requests_total", "score", "200"] == 1
 
 
+def test_who_still_uses_a_replaced_key_is_on_record(
+    secured: Make, key_of: KeyOf, administration: Administration, clock: Any, admin_journal: AdminJournal
+) -> None:
+    old = key_of("score", name="shop")
+    _, text = administration.rotate("shop", 3_600_000_000)
+    client = secured()
+
+    def told() -> list[tuple[str, str, str]]:
+        events = AdminReader(admin_journal.directory)
+        return [(event.subject, event.actor, event.path) for event in events if event.action == "old key used"]
+
+    assert client.get("/v1/models", headers={"x-api-key": text}).status_code == 200 and told() == []
+    for seconds in (0, 1, 599):
+        clock.pass_by(seconds)
+        client.app.gate._keyring.refresh()  # type: ignore[attr-defined]
+        assert client.get("/v1/models", headers=old).status_code == 200
+    assert told() == [("shop", "testclient", "/v1/models")] * 2, "at once, and after ten minutes"
+
+
 def test_a_full_disk_turns_nobody_in(
     served: Served, journal: PredictionJournal, clock: Any, store: SqliteKeys, tmp_path: Path
 ) -> None:

@@ -155,6 +155,9 @@ class Gate:
         except RequestError as problem:
             await self._refuse(problem, scope, sealed)
             return None
+        if grant.replaced:
+            client = scope.get("client")
+            self._refusals.replaced(grant.name, client[0] if client else "", path)
         scope[CALLER] = grant
         return sealed
 

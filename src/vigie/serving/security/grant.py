@@ -34,6 +34,7 @@ class Grant:
         rate: Requests that are answered; ``None``: any number.
         max_rows: Customers or events in one request at most; ``None``: as many as the server takes.
         max_body_bytes: Bytes of one request at most; ``None`` likewise.
+        replaced: Whether the caller still uses a key that was replaced and is soon not valid.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Grant:
     rate: Rate | None = None
     max_rows: int | None = None
     max_body_bytes: int | None = None
+    replaced: bool = False
 
     def need(self, role: str) -> None:
         """Returns if the caller has *role*.

@@ -46,8 +46,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_rows: int | None = None
     max_body_bytes: int | None = None
 
-    def grant(self) -> Grant:
-        """What a caller with this key may do."""
+    def grant(self, *, replaced: bool = False) -> Grant:
+        """What a caller with this key may do; *replaced*: with the one that it replaced."""
         return Grant(
             f"key:{self.name}",
             frozenset(self.roles),
@@ -55,6 +55,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             Rate.parse(self.rate, self.burst, where=f"key {self.name!r}") if self.rate else None,
             self.max_rows,
             self.max_body_bytes,
+            replaced,
         )
 
     def state(self, now: int) -> str:
@@ -89,5 +90,5 @@ class Lock:
         ends = [moment for moment in (key.expires, until) if moment is not None]
         self.expires = min(ends) if ends else 1 << 62
         self.revoked = key.revoked is not None
-        self.grant = key.grant()
+        self.grant = key.grant(replaced=until is not None)
         self.name = key.name

@@ -1,4 +1,8 @@
-"""Who was turned away, in the journal of administration: every reason at once, and then one line in ten seconds."""
+"""What an administrator should know of callers, as lines of the journal of administration.
+
+Who was turned away: each reason at once, and then one line in ten seconds. Who still uses a key that was replaced: a line in
+ten minutes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from vigie.serving.security.metrics import SecurityMetrics
 
 EVERY = 10_000_000
 """Microseconds between two lines of one reason: who knocks a million times fills no disk."""
+EVERY_REPLACED = 600_000_000
+"""Microseconds between two lines about one replaced key."""
 
 
 class Refusals:
@@ -55,6 +61,29 @@ class Refusals:
         else:
             self._waiting[reason] = event
 
+    def replaced(self, name: str, address: str, path: str) -> None:
+        """A caller was let in with a key that was replaced: it should get the new one before the old one ends.
+
+        Args:
+            name: Of the caller.
+            address: Where the request came from.
+            path: Of the request.
+        """
+        now = self._clock.now()
+        if self._journal is None or now - self._written.get(name, now - EVERY_REPLACED) < EVERY_REPLACED:
+            return
+        self._written[name] = now
+        self._write(
+            AdminEvent(
+                id=identifiers(now)[0],
+                at=now,
+                action="old key used",
+                actor=address,
+                subject=name.removeprefix("key:"),
+                path=path[:200],
+            )
+        )
+
     def close(self) -> None:
         """Records what still waits."""
         for event in self._waiting.values():
@@ -63,7 +92,8 @@ class Refusals:
 
     def _write(self, event: AdminEvent) -> None:
         assert self._journal is not None, "there is somewhere to write"
-        self._written[event.reason] = event.at
+        if event.reason:
+            self._written[event.reason] = event.at
         try:
             self._journal.append(event, wait=False)
         except JournalError:
