@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -23,6 +23,8 @@ from vigie.serving.router_shadow import Shadow, Shown
 from vigie.serving.router_trial import Trial, Unit
 from vigie.serving.scoring import UNDRAWN, Asked, Draw, Scoring
 from vigie.serving.served import Served
+
+ARMS = (CHAMPION, CHALLENGER, HOLDOUT, FALLBACK)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class Routing:
         trial: What is counted; ``None`` likewise.
         step: Of the plan.
         shadow: Where the challenger scores only beside.
+        plain: Whether everybody gets the champion, and nothing is counted.
+        draws: How customers come into each arm.
     """
 
     champion: Scoring
@@ -44,6 +48,8 @@ class Routing:
     trial: Trial | None = None
     step: int = 0
     shadow: Shadow | None = None
+    plain: bool = True
+    draws: Mapping[str, Draw] = field(default_factory=dict)
 
 
 class Router:
@@ -67,7 +73,7 @@ class Router:
         self._make, self._holdout, self._on_champion = make, holdout, on_champion
         self._held = Places(f"holdout {champion.name}")
         self._routing = Routing(make(champion))
-        self._plain = not holdout
+        self._exchange(self._routing)
 
     # -- what others change ------------------------------------------------------------------------------------------
 
@@ -127,8 +133,8 @@ class Router:
 
     def _exchange(self, routing: Routing, *, plain: bool = True) -> None:
         before = self._routing
-        self._routing = routing
-        self._plain = plain and not self._holdout
+        plain = plain and not self._holdout
+        self._routing = replace(routing, plain=plain, draws={arm: self._draw(routing, arm) for arm in ARMS})
         if before.shadow is not None and before.shadow is not routing.shadow:
             before.shadow.stop()
 
@@ -140,9 +146,12 @@ class Router:
         Raises:
             RequestError: As :meth:`Scoring.score <vigie.serving.scoring.Scoring.score>`; never because of a challenger.
         """
-        if self._plain:
-            return await self._routing.champion.score(rows, asked)
         now = self._routing
+        if now.plain:
+            return await now.champion.score(rows, asked)
+        if len(rows) == 1:
+            unit = self._unit(now, rows[0], asked, 0)
+            return await self._of_arm(now, self._arm(now, rows[0], unit), rows, (unit,), asked)
         units = [self._unit(now, row, asked, i) for i, row in enumerate(rows)]
         arms = [self._arm(now, row, unit) for row, unit in zip(rows, units, strict=True)]
         if len(set(arms)) == 1:
@@ -184,7 +193,7 @@ class Router:
     ) -> ScoreAnswer:
         if arm == CHALLENGER:
             return await self._challenged(now, rows, units, asked)
-        drawn = self._draw(now, arm)
+        drawn = now.draws[arm]
         started = stopwatch()
         try:
             answer = await now.champion.score(rows, asked, drawn)
@@ -203,13 +212,13 @@ class Router:
         assert now.challenger is not None
         started = stopwatch()
         try:
-            answer = await now.challenger.score(rows, asked, self._draw(now, CHALLENGER))
+            answer = await now.challenger.score(rows, asked, now.draws[CHALLENGER])
         except Exception as error:
             if isinstance(error, RequestError) and error.kind == "journal":
                 raise  # no model's fault
             log.info("the challenger failed and the champion answers: %s", error)
             try:
-                answer = await now.champion.score(rows, asked, self._draw(now, FALLBACK))
+                answer = await now.champion.score(rows, asked, now.draws[FALLBACK])
             except Exception as second:
                 if _is_ours(second):
                     self._count_failure(now, units)

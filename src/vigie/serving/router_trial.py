@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vigie.journal import identifiers
 from vigie.release import CHALLENGER, CHAMPION, Places
@@ -29,22 +29,18 @@ Look = tuple[float, bool, float | None, float]
 _TO_SHARE = 2.0**-53
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """A customer of a request who is drawn.
 
     Attributes:
         number: Place as a whole number below 2**64.
+        place: The same from 0 to below 1; see :class:`vigie.release.Places`.
         again: Whether the customer may have been counted before: it has an id.
     """
 
     number: int
+    place: float
     again: bool
-
-    @property
-    def place(self) -> float:
-        """From 0 to below 1; see :class:`vigie.release.Places`."""
-        return (self.number >> 11) * _TO_SHARE
 
 
 class Trial:
@@ -68,12 +64,15 @@ class Trial:
         self._places = Places(rollout)
         self._seen = Seen(seen)
         self._sums: Sums = {}
+        self._drawn: dict[tuple[int, int, str], Cells] = {}
 
     def unit(self, customer: str | None, request_id: str, row: int) -> Unit:
         """The customer as drawn: by id, or each row of a request for itself where there is none."""
         if customer is None:
-            return Unit(self._places.number(f"\0{request_id}\0{row}"), again=False)
-        return Unit(self._places.number(customer), again=True)
+            number = self._places.number(f"\0{request_id}\0{row}")
+            return Unit(number, (number >> 11) * _TO_SHARE, False)
+        number = self._places.number(customer)
+        return Unit(number, (number >> 11) * _TO_SHARE, True)
 
     def arm(self, unit: Unit, step: int) -> str:
         """Which model the customer gets in *step*."""
@@ -94,7 +93,7 @@ class Trial:
         earlier = self._earlier(unit, step)
         if earlier is None:
             return
-        cells = self._cells(key_of(step, earlier, self.arm(unit, step)))
+        cells = self._cells(step, earlier, self.arm(unit, step))
         cells[UNITS] += 1
         cells[ERRORS] += failed
         if look is not None:
@@ -131,10 +130,11 @@ class Trial:
         self._sums.setdefault(DROPPED, [0])[0] += 1
         self.changed = True
 
-    def _cells(self, key: str) -> Cells:
-        cells = self._sums.get(key)
+    def _cells(self, step: int, earlier: int, arm: str) -> Cells:
+        key = (step, earlier, arm)
+        cells = self._drawn.get(key)
         if cells is None:
-            cells = self._sums[key] = arm_cells()
+            cells = self._drawn[key] = self._sums[key_of(*key)] = arm_cells()
         return cells
 
     def take(self) -> Sums:
