@@ -402,12 +402,13 @@ def test_while_keys_cannot_be_followed_callers_are_told_to_try_again(
     served: Served, journal: PredictionJournal, clock: Any, store: SqliteKeys, key_of: KeyOf
 ) -> None:
     header = key_of("score")
-    who = Security(keyring=Keyring(store, clock, stale=60_000_000), clock=clock)
+    who = Security(keyring=Keyring(store, clock, stale=60_000_000), clock=clock, open=frozenset({"metrics"}))
     client = TestClient(create_app({"churn": served}, journal, clock, security=who))
     store.path.write_bytes(b"damaged" * 2_000)
     clock.pass_by(61)
     assert who.keyring is not None
     who.keyring.refresh()
+    assert "vigie_keys_unread_total 1.0" in client.get("/metrics").text
     answer = client.get("/v1/models", headers=header)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert client.get("/v1/models").status_code == 401

@@ -7,6 +7,7 @@ is left in the scope.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,6 +97,10 @@ class Gate:
             counted = SecurityMetrics(settings.counters)
             metrics.also(counted)
             self._refusals = Refusals(security.journal, counted, security.clock)
+            if self._keyring is not None:
+                self._keyring.on_failure = counted.keys_unread
+            if self._tokens is not None:
+                self._tokens.keys.on_failure = counted.issuer_unread
             self._own = Buckets(None if settings.counters is None else settings.counters / "limits")
             self._shared: Limiter | None = None
             if security.limits:
@@ -115,7 +120,7 @@ class Gate:
             return
         self._refusals.close()
         if self._keyring is not None:
-            self._keyring.stop()
+            await asyncio.to_thread(self._keyring.stop)
         await (self._shared or self._own).close()
 
     async def enter(self, scope: Scope, send: Send) -> Send | None:

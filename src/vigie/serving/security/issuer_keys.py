@@ -44,6 +44,12 @@ class IssuerKeys:
         jwks_url: Where they are; empty: to be found out.
         fetch: Reads a URL.
         now: Seconds on a clock that only goes forward.
+
+    Attributes:
+        generation: Grows with every fetch.
+        failures: Fetches that failed.
+        last_failure: Why the last of them did.
+        on_failure: Called each time, from any thread.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class IssuerKeys:
         self.generation = 0
         self.failures = 0
         self.last_failure = ""
+        self.on_failure: Callable[[], None] = lambda: None
 
     async def find(self, kid: str | None) -> Key | None:
         """The key called *kid*; without a name the only one there is. ``None``: the issuer has no such key.
@@ -81,6 +88,7 @@ class IssuerKeys:
         except (OSError, HTTPException, ValueError) as error:
             self.failures += 1
             self.last_failure = f"{type(error).__name__}: {error}"
+            self.on_failure()
             return
         self._read_at = self._now()
         self.generation += 1

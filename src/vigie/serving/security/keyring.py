@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -31,6 +32,10 @@ class Keyring:
         clock: Tells which keys are expired: the machine's, whatever moment is scored at.
         stale: Microseconds.
 
+    Attributes:
+        failures: How often the store could not be read again.
+        on_failure: Called each time.
+
     Raises:
         StoreError: The store cannot be read.
     """
@@ -44,6 +49,7 @@ class Keyring:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self.failures = 0
+        self.on_failure: Callable[[], None] = lambda: None
 
     def find(self, text: bytes) -> Grant | str:
         """The grant of the key *text*, or why there is none.
@@ -85,6 +91,7 @@ class Keyring:
             self._read_at = self._clock.now()
         except StoreError:
             self.failures += 1
+            self.on_failure()
 
     def start(self) -> None:
         """Refreshes in a thread from now on."""

@@ -15,7 +15,7 @@ REASONS = (
     "signature", "claims", "subject", "store", "issuer away", "role", "score", "rate",
 )  # fmt: skip
 """Why a caller is turned away at the gate."""
-_LIMITS, _UNRECORDED = "limits lost", "unrecorded"
+_LIMITS, _UNRECORDED, _KEYS, _ISSUER = "limits lost", "unrecorded", "keys unread", "issuer unread"
 
 
 class SecurityMetrics(Collector):
@@ -26,7 +26,7 @@ class SecurityMetrics(Collector):
     """
 
     def __init__(self, counters: Path | None = None) -> None:
-        keys = (*REASONS, _LIMITS, _UNRECORDED)
+        keys = (*REASONS, _LIMITS, _UNRECORDED, _KEYS, _ISSUER)
         self._at = {key: i for i, key in enumerate(keys)}
         self._counters = Counters(len(keys), None if counters is None else counters / "security")
 
@@ -42,6 +42,14 @@ class SecurityMetrics(Collector):
         """A refusal could not be written into the journal of administration."""
         self._counters.cells[self._at[_UNRECORDED]] += 1
 
+    def keys_unread(self) -> None:
+        """The key store could not be read again."""
+        self._counters.cells[self._at[_KEYS]] += 1
+
+    def issuer_unread(self) -> None:
+        """The keys of the issuer of tokens could not be fetched."""
+        self._counters.cells[self._at[_ISSUER]] += 1
+
     def collect(self) -> Iterator[Metric]:
         """The metric families, from what was counted so far."""
         totals = self._counters.totals()
@@ -49,9 +57,12 @@ class SecurityMetrics(Collector):
         for reason in REASONS:
             refused.add_metric([reason], totals[self._at[reason]])
         yield refused
-        lost = CounterMetricFamily("vigie_limits_lost", "Requests whose rate the shared Redis did not decide.")
-        lost.add_metric([], totals[self._at[_LIMITS]])
-        yield lost
-        unrecorded = CounterMetricFamily("vigie_refusals_unrecorded", "Refusals that could not be recorded.")
-        unrecorded.add_metric([], totals[self._at[_UNRECORDED]])
-        yield unrecorded
+        for name, meaning, key in (
+            ("vigie_limits_lost", "Requests whose rate the shared Redis did not decide.", _LIMITS),
+            ("vigie_refusals_unrecorded", "Refusals that could not be recorded.", _UNRECORDED),
+            ("vigie_keys_unread", "Times that the key store could not be read again.", _KEYS),
+            ("vigie_issuer_unread", "Times that the keys of the issuer of tokens could not be fetched.", _ISSUER),
+        ):
+            family = CounterMetricFamily(name, meaning)
+            family.add_metric([], totals[self._at[key]])
+            yield family
