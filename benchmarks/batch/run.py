@@ -156,7 +156,21 @@ def prepare(folder: Path, rows: int) -> None:
 # -- the methods: each in a process of its own ---------------------------------------------------------------------------
 
 
-def vigie(folder: Path) -> float:
+Spent = tuple[float, float]
+"""Seconds, and seconds of all processors together."""
+
+
+def now() -> Spent:
+    """Readings of both clocks."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(begun: Spent) -> Spent:
+    """What both have gone on since *begun*."""
+    return time.perf_counter() - begun[0], time.process_time() - begun[1]
+
+
+def vigie(folder: Path) -> Spent:
     """Seconds of ``vigie score --bundle --input``."""
     from vigie.settings import quiet_dependencies
 
@@ -168,9 +182,9 @@ def vigie(folder: Path) -> float:
     import polars  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
-    begun = time.perf_counter()
+    begun = now()
     score_file(folder / "bundle", folder / "table.parquet", folder / "vigie.parquet", resume=False)
-    return time.perf_counter() - begun
+    return since(begun)
 
 
 def encode(batch: Any, orders: list[list[str]]) -> Any:
@@ -188,7 +202,7 @@ def encode(batch: Any, orders: list[list[str]]) -> Any:
     return out
 
 
-def arrow(folder: Path, rows: int = AT_ONCE) -> float:
+def arrow(folder: Path, rows: int = AT_ONCE) -> Spent:
     """Seconds of LightGBM fed by Arrow."""
     import lightgbm
     import pyarrow as pa
@@ -196,31 +210,31 @@ def arrow(folder: Path, rows: int = AT_ONCE) -> float:
 
     booster = lightgbm.Booster(model_file=str(folder / "booster.txt"))
     orders = json.loads((folder / "orders.json").read_text())
-    begun = time.perf_counter()
+    begun = now()
     file = pq.ParquetFile(folder / "table.parquet")
     found = [booster.predict(encode(batch, orders), num_threads=cores()) for batch in file.iter_batches(rows)]
     pq.write_table(pa.table({"p": np.concatenate(found)}), folder / "arrow.parquet")
-    return time.perf_counter() - begun
+    return since(begun)
 
 
-def whole(folder: Path) -> float:
+def whole(folder: Path) -> Spent:
     """Seconds of LightGBM fed by Arrow, all at once."""
     return arrow(folder, 1 << 40)
 
 
-def sklearn(folder: Path) -> float:
+def sklearn(folder: Path) -> Spent:
     """Seconds of the pipeline on pandas."""
     import joblib
     import pandas as pd
 
     pipeline = joblib.load(folder / "pipeline.joblib")
-    begun = time.perf_counter()
+    begun = now()
     found = pipeline.predict_proba(pd.read_parquet(folder / "table.parquet"))[:, 1]
     pd.DataFrame({"p": found}).to_parquet(folder / "sklearn.parquet")
-    return time.perf_counter() - begun
+    return since(begun)
 
 
-def tl2cgen(folder: Path) -> float:
+def tl2cgen(folder: Path) -> Spent:
     """Seconds of the compiled trees."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -233,14 +247,14 @@ def tl2cgen(folder: Path) -> float:
         compiler.export_lib(trees, toolchain="gcc", libpath=str(library), params={"parallel_comp": cores()})
     predictor = compiler.Predictor(str(library), nthread=cores())
     orders = json.loads((folder / "orders.json").read_text())
-    begun = time.perf_counter()
+    begun = now()
     file = pq.ParquetFile(folder / "table.parquet")
     found = [
         np.asarray(predictor.predict(compiler.DMatrix(encode(batch, orders)))).reshape(len(batch), -1)[:, -1]
         for batch in file.iter_batches(AT_ONCE)
     ]
     pq.write_table(pa.table({"p": np.concatenate(found)}), folder / "tl2cgen.parquet")
-    return time.perf_counter() - begun
+    return since(begun)
 
 
 # -- comparing -----------------------------------------------------------------------------------------------------------
@@ -259,7 +273,7 @@ def measure(rows: int, rounds: int) -> dict[str, Any]:
     load = os.getloadavg()[0]
     able = all(importlib.util.find_spec(name) for name in ("tl2cgen", "treelite"))
     methods = [method for method in METHODS if method != "tl2cgen" or able]
-    found: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
+    found: dict[str, list[tuple[float, float, float]]] = {method: [] for method in methods}
     differences = dict.fromkeys(methods, 0.0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -268,7 +282,7 @@ def measure(rows: int, rounds: int) -> dict[str, Any]:
             for method in methods:
                 command = [sys.executable, __file__, "--method", method, "--folder", name]
                 told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-                found[method].append((float(told[-2]), float(told[-1])))
+                found[method].append((float(told[-2]), float(told[-1]), float(told[-3])))
                 if number == 0:
                     difference = np.abs(probabilities(folder, method) - probabilities(folder, "vigie")).max()
                     differences[method] = float(difference)
@@ -278,9 +292,10 @@ def measure(rows: int, rounds: int) -> dict[str, Any]:
                 print(number, TITLES[method], f"{found[method][-1][0]:.2f} s", flush=True)
     results = {
         method: {
-            "seconds": statistics.median(seconds for seconds, _ in values),
-            "rows_per_second": rows / statistics.median(seconds for seconds, _ in values),
-            "memory_mb": statistics.median(memory for _, memory in values),
+            "seconds": statistics.median(seconds for seconds, _, _ in values),
+            "rows_per_second": rows / statistics.median(seconds for seconds, _, _ in values),
+            "memory_mb": statistics.median(memory for _, memory, _ in values),
+            "cpu_seconds": statistics.median(cpu for _, _, cpu in values),
             "difference": differences[method],
         }
         for method, values in found.items()
@@ -291,9 +306,13 @@ def measure(rows: int, rounds: int) -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """The results as Markdown."""
     ours = results["methods"]["vigie"]["rows_per_second"]
-    lines = ["| method | rows/s | Vigie is × as fast | MB | largest difference |", "|---|---|---|---|---|"]
+    lines = [
+        "| method | rows/s | Vigie is × as fast | processor s | MB | largest difference |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
-        f"| {TITLES[method]} | {v['rows_per_second']:,.0f} | {ours / v['rows_per_second']:.2f} | {v['memory_mb']:.0f} |"
+        f"| {TITLES[method]} | {v['rows_per_second']:,.0f} | {ours / v['rows_per_second']:.2f} | {v['cpu_seconds']:.2f} |"
+        f" {v['memory_mb']:.0f} |"
         f" {v['difference']:.1g} |"
         for method, v in results["methods"].items()
     ]
@@ -313,8 +332,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.method:
-        seconds = globals()[given.method](given.folder)
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        seconds, cpu = globals()[given.method](given.folder)
+        print(cpu, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
     results = measure(given.rows, given.rounds)
     (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")

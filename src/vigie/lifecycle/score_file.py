@@ -354,8 +354,9 @@ def _values(batch: pa.RecordBatch, name: str, kind: Kind, begin: int) -> Values:
     column = batch.column(name)
     coded = pa.types.is_dictionary(column.type) and column.type.value_type in (pa.string(), pa.large_string())
     if kind is Kind.CATEGORY and coded:
-        codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-        return Values(kind, codes, tuple(column.dictionary.to_pylist()))
+        # By Polars: Arrow's own functions with a scalar load pandas, which takes longer than scoring 100,000 rows.
+        codes = pl.Series(pl.from_arrow(column.indices)).cast(pl.Int32).fill_null(-1).to_numpy()
+        return Values(kind, codes, tuple(pl.Series(pl.from_arrow(column.dictionary)).to_list()))
     series = pl.Series(pl.from_arrow(column))
     try:
         return _of_series(series, kind)
