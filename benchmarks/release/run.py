@@ -314,7 +314,8 @@ def draw(curves: dict[str, list[float]]) -> str:
         for name, line in curves.items()
     ]
     texts = alt.Chart(rows(ends)).mark_text(align="right", color=INK).encode(x=x, y=y, text="rule:N")
-    return picture(layered(lines, texts, width=640, height=300), "").svg
+    drawn = picture(layered(lines, texts, width=640, height=300), "").svg
+    return drawn.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")  # it links to nothing
 
 
 def words(fell: Array, most: int) -> str:
