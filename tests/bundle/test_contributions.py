@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import Any
 
@@ -201,3 +202,14 @@ def test_large_batches_come_in_the_order_of_their_rows() -> None:
     whole = BOOSTED.contributions(X)
     for low, high in pairwise(range(0, 201, 50)):
         np.testing.assert_array_equal(BOOSTED.contributions(X[low:high]), whole[low:high])
+
+
+def test_limits_in_single_precision_are_the_greatest_numbers_below_and_warn_of_nothing() -> None:
+    limits = np.array([-1e300, -3.4028234663852886e38, 0.1, 1.0, 3.5e38, np.inf])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = tree_shapley._below(limits, np.float32)
+    assert found.dtype == np.float32 and (found.astype(np.float64) <= limits).all()
+    with np.errstate(over="ignore"):
+        above = np.nextafter(found, np.float32(np.inf)).astype(np.float64)
+    assert (above > limits)[:-1].all()

@@ -206,7 +206,7 @@ def _below(limits: Array, dtype: Any) -> Array:
     """The greatest numbers of *dtype* that are at most *limits*: a number of that type is above one if above the other."""
     with np.errstate(over="ignore"):
         near = limits.astype(dtype)
-    return np.where(near > limits, np.nextafter(near, dtype(-np.inf)), near)
+        return np.where(near > limits, np.nextafter(near, dtype(-np.inf)), near)
 
 
 class _Nodes:
