@@ -147,7 +147,11 @@ def test_reasons_need_a_role_of_their_own(
     asked = {"values": values, "reasons": 2}
     refused = client.post("/v1/score", json=asked, headers=plain)
     assert refused.status_code == 403 and "'explain'" in refused.json()["detail"][0]["reason"]
-    assert list(read(journal.directory)) == [], "nothing was scored"
+    for path in ("/v1/scores/churn/score", "/invocations"):
+        sent = asked if path != "/invocations" else {"instances": [values], "params": {"reasons": 2}}
+        assert client.post(path, json=sent, headers=plain).status_code == 403, path
+        assert client.post(path, json=sent, headers=explaining).status_code == 200, path
+    assert {event.caller for event in read(journal.directory)} == {"key:key1"}, "what is refused is not scored"
     assert len(client.post("/v1/score", json=asked, headers=explaining).json()["predictions"][0]["reasons"]) == 2
     assert client.post("/v1/score", json={"values": values, "reasons": 0}, headers=plain).status_code == 200
 
@@ -463,3 +467,31 @@ def test_a_bundle_is_served_with_exported_keys(
         assert client.post("/v1/score", json={"values": values}, headers=header).status_code == 200
     assert [event.caller for event in read(tmp_path / "out")] == ["key:shop"]
     assert [event.reason for event in AdminReader(tmp_path / "out" / "admin")] == ["missing"]
+
+
+def test_the_open_inference_protocol_is_behind_the_same_gate(
+    secured: Make, key_of: KeyOf, served: Served, bundle: Bundle, values: dict[str, Any]
+) -> None:
+    models = {"churn": served, "other": Served("other", "1", bundle)}
+    wide, only, admin = key_of("score"), key_of("score", scores=["other"], max_rows=1), key_of("admin")
+    client = secured(models, settings=ServingSettings(default_model="churn"))
+    sent = {
+        "inputs": [{"name": "customers_worth", "shape": [1], "datatype": "FP64", "data": [values["customers_worth"]]}]
+    }
+    two = {"inputs": [{**sent["inputs"][0], "shape": [2], "data": [1.0, 2.0]}]}
+
+    def infer(name: str, header: dict[str, str], body: Any = sent) -> Any:
+        return client.post(f"/v2/models/{name}/infer", json=body, headers=header)
+
+    assert infer("churn", {}).status_code == 401 and set(infer("churn", {}).json()) == {"error"}
+    assert [infer(name, wide).status_code for name in models] == [200, 200]
+    assert [infer(name, only).status_code for name in models] == [403, 200]
+    assert infer("churn", admin).status_code == 403
+    assert infer("other", wide, two).status_code == 200 and infer("other", only, two).status_code == 400
+    for path in ("/v2/models/other/../churn", "/v2/models//churn", "/v2/models/churn/", "/v2/models/churn/versions/3"):
+        assert client.get(path, headers=only).status_code == 403, path
+    assert (
+        client.get("/v2/models/other", headers=only).status_code == client.get("/v2", headers=only).status_code == 200
+    )
+    assert client.get("/v2").status_code == client.get("/v2/models/churn").status_code == 401
+    assert client.get("/v2/health/live").status_code == client.get("/v2/health/ready").status_code == 200
