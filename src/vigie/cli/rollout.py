@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True)
 
 Why = Annotated[str, typer.Option("--reason", help="Why, for the history.", show_default=False)]
-By = Annotated[str, typer.Option("--by", help="Who wants it, for the history.", show_default=False)]
+By = Annotated[
+    str, typer.Option("--by", help="Who wants it, for the history.", show_default="the user of this machine")
+]
 
 
 @group.command()
@@ -52,6 +54,7 @@ def start(
 ) -> None:
     """Begin a rollout. The servers take it up within a second and decide by themselves, until it is promoted or back."""
     from vigie.lifecycle.rollout import ledger_of, plan_rollout, start_rollout
+    from vigie.lifecycle.security import user
 
     opened = open_project(project, environment)
     score = opened.score(name).name
@@ -59,7 +62,7 @@ def start(
     _show_plan(planned)
     if plan:
         return
-    start_rollout(opened, ledger_of(opened), planned, by)
+    start_rollout(opened, ledger_of(opened), planned, by or user())
     screen.say(f"begun; [bold]vigie rollout status {score}[/] shows how it goes")
 
 
@@ -82,10 +85,11 @@ def promote(
 ) -> None:
     """End the rollout now: the challenger becomes champion, whatever the evidence."""
     from vigie.lifecycle import rollout
+    from vigie.lifecycle.security import user
 
     opened = open_project(project, environment)
     score, ledger = opened.score(name).name, rollout.ledger_of(opened)
-    done = rollout.promote(opened, ledger, score, reason, by)
+    done = rollout.promote(opened, ledger, score, reason, by or user())
     screen.say(f"version {done.challenger} of {score} is the champion")
     with screen.stage("Tell the registry"):
         rollout.apply_alias(opened, ledger, score)
@@ -97,10 +101,11 @@ def rollback(
 ) -> None:
     """End the rollout now with the champion; after a promotion, put the champion before it back."""
     from vigie.lifecycle import rollout
+    from vigie.lifecycle.security import user
 
     opened = open_project(project, environment)
     score, ledger = opened.score(name).name, rollout.ledger_of(opened)
-    done = rollout.roll_back(opened, ledger, score, reason, by)
+    done = rollout.roll_back(opened, ledger, score, reason, by or user())
     screen.say(f"version {done.champion} of {score} is the champion; version {done.challenger} gets nobody")
     if done.winner is not None:
         with screen.stage("Tell the registry"):

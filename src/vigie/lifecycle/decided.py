@@ -14,6 +14,7 @@ from vigie.features.values import Array
 if TYPE_CHECKING:
     from vigie.bundle import DecisionRule
     from vigie.lifecycle.parts import Parts
+    from vigie.release import HoldOut
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Tally:
                 self.example, self._best = key, best
 
 
-def chosen(rule: DecisionRule, parts: Parts) -> Array:
+def chosen(rule: DecisionRule, parts: Parts, held: HoldOut | None = None) -> Array:
     """Who is acted on, in the order of ``parts.frames()``: the highest gains of each moment, within the capacity.
 
     Where gains tie at the capacity, the customers whose key and moment sort first are taken, however the rows are divided
@@ -62,12 +63,17 @@ def chosen(rule: DecisionRule, parts: Parts) -> Array:
     Args:
         rule: Capacity and least gain.
         parts: Rows with ``gain`` and, where there are several, ``moment`` (int64 µs).
+        held: Customers who are not acted on, and take nobody's place; needs rows with ``customer``.
     """
     columns = next(parts.frames()).columns if parts.in_order else pl.scan_parquet(parts.paths()[0]).collect_schema()
-    wanted = [name for name in ("gain", "moment") if name in columns]
+    asked = ("gain", "moment", "customer") if held is not None and held.share else ("gain", "moment")
+    wanted = [name for name in asked if name in columns]
     frames = list(parts.frames(wanted))
     gain = np.concatenate([frame["gain"].to_numpy() for frame in frames])
     moments = np.concatenate([frame["moment"].to_numpy() for frame in frames]) if "moment" in wanted else None
+    if held is not None and "customer" in wanted:
+        mask = [held.holds(customer) for frame in frames for customer in frame["customer"].to_list()]
+        gain = np.where(mask, np.nan, gain)
     act = rule.choose(gain, moments)
     if rule.capacity is None or parts.in_order or moments is None or "customer" not in columns:
         return act

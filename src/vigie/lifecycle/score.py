@@ -13,6 +13,7 @@ from vigie.definition import Score
 from vigie.errors import FeatureError, SettingsError
 from vigie.lifecycle.model_in_use import ModelInUse, load_model, score_of
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import holdout_of
 from vigie.lifecycle.texts import bundle_texts, not_on_spark
 from vigie.lifecycle.train import part, tell
 
@@ -110,6 +111,7 @@ def score_base(
     from vigie.lifecycle.decided import Tally, chosen, decided
     from vigie.lifecycle.parts import Parts, run_key
     from vigie.lifecycle.scored_rows import reason_columns
+    from vigie.release import HoldOut
 
     if not 0 <= reasons <= MOST_REASONS:
         raise SettingsError(f"{reasons} reasons for each customer", remedy=f"ask for 0 to {MOST_REASONS}")
@@ -139,7 +141,7 @@ def score_base(
             )
         tell(progress, "decide", 0.85)
         rule = model.bundle.decision
-        act = chosen(rule, parts)
+        act = chosen(rule, parts, HoldOut(score.name, holdout_of(project)))
 
         def rows() -> Iterator[pl.DataFrame]:
             for frame, _ in decided(parts, act, rule):
@@ -241,6 +243,7 @@ def _run_of(project: Project, asked: Score, model: ModelInUse, reasons: int) -> 
         "data": {name: project.lake.version(name) for name in sorted(asked.sources)},
         "reasons": reasons,
         "cores": cores(),
+        "holdout": holdout_of(project),
     }
 
 

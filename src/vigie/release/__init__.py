@@ -1,6 +1,6 @@
 """Releasing a model as pure functions: who gets it, what is counted, what that shows, and what should come next."""
 
-from vigie.release.assignment import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, Places
+from vigie.release.assignment import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, HoldOut, Places
 from vigie.release.cells import Concurrent, Evidence, pooled
 from vigie.release.guardrails import Guardrails, Verdict, judge
 from vigie.release.plan import STRATEGIES, Plan, Step, plan_of
@@ -16,6 +16,7 @@ __all__ = [
     "Concurrent",
     "Evidence",
     "Guardrails",
+    "HoldOut",
     "Move",
     "Places",
     "Plan",

@@ -38,3 +38,20 @@ class Places:
         """Place of a customer, at least 0 and below 1."""
         # The upper 53 bits, so that rounding never gives 1.
         return (self.number(customer) >> 11) * 2.0**-53
+
+
+class HoldOut:
+    """Customers who are never acted on: always the same ones, whatever the model, in requests and in batches.
+
+    Args:
+        score: Name of the score; each has a hold-out of its own.
+        share: Of the customers, 0 … below 1.
+    """
+
+    def __init__(self, score: str, share: float) -> None:
+        self.share = share
+        self._places = Places(f"holdout {score}")
+
+    def holds(self, customer: str) -> bool:
+        """Whether the customer is never acted on."""
+        return self._places.of(customer) < self.share

@@ -16,7 +16,7 @@ import msgspec
 
 from vigie.clock import stopwatch
 from vigie.errors import BundleError
-from vigie.release import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, Places
+from vigie.release import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, HoldOut
 from vigie.serving.messages import PredictionAnswer, Row, ScoreAnswer
 from vigie.serving.refusal import RequestError
 from vigie.serving.router_shadow import Shadow, Shown
@@ -71,7 +71,7 @@ class Router:
         on_champion: Callable[[Served], None] | None = None,
     ) -> None:
         self._make, self._holdout, self._on_champion = make, holdout, on_champion
-        self._held = Places(f"holdout {champion.name}")
+        self._held = HoldOut(champion.name, holdout)
         self._routing = Routing(make(champion))
         self._exchange(self._routing)
 
@@ -164,7 +164,7 @@ class Router:
         return None if now.trial is None else now.trial.unit(row.customer, asked.request_id, number)
 
     def _arm(self, now: Routing, row: Row, unit: Unit | None) -> str:
-        if self._holdout and row.customer is not None and self._held.of(row.customer) < self._holdout:
+        if self._holdout and row.customer is not None and self._held.holds(row.customer):
             return HOLDOUT
         if unit is None or now.trial is None or now.shadow is not None:
             return CHAMPION
