@@ -116,6 +116,17 @@ def test_the_command(folder: Path) -> None:
     assert "40 customers whose outcome is not known yet" in done.output
 
 
+def test_customers_are_asked_for_by_id_in_a_rollout_too(folder: Path) -> None:
+    with TestClient(make_app(plan_project(opened(folder, SystemClock()), ["churn"]), ServingSettings())) as client:
+        answers = {}
+        for i in range(30):
+            answer = client.post("/v1/score", json={"customer_id": str(i)})
+            assert answer.status_code == 200, answer.text
+            answers[i] = answer.json()["model"]["version"]
+        assert set(answers.values()) == {"1", "2"}
+        assert 'vigie_rollout_failures_total{score="churn"} 0.0' in client.get("/metrics").text
+
+
 def test_without_a_rollout_or_a_range_there_is_nothing_to_count(tmp_path: Path) -> None:
     make_project(tmp_path)
     project = opened(tmp_path)

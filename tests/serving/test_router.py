@@ -177,10 +177,15 @@ def test_a_failing_challenger_fails_no_request(
         assert setting.ask({"customer_id": str(i), "values": values})["model"]["version"] == "3"
     setting.ask({"customers": [{"customer_id": f"b{i}", "values": values} for i in range(20)]})
     arms = [one.arm for one in setting.recorded()]
+    in_batch = sum(arm_of(f"b{i}") == "challenger" for i in range(20))
     assert len(arms) == 60 and set(arms) == {"champion", "fallback"}
     assert all(one.model == "3" and one.assignment_probability == 0.5 for one in setting.recorded())
     found = pooled([trial.take()], SHARES).concurrent[0]
     mine = sum(arm_of(str(i)) == "challenger" for i in range(40))
+    told = setting.client.get("/metrics").text
+    assert 'vigie_rollout_share{score="churn"} 0.5' in told
+    assert f'vigie_rollout_failures_total{{score="churn"}} {arms.count("fallback") - in_batch + 1}.0' in told
+    assert 'vigie_rollout_answers_total{score="churn"} 0.0' in told
     # The batch is one request, and one failure.
     assert (found.challenger[UNITS], found.challenger[ERRORS], found.champion[ERRORS]) == (mine + 1, mine + 1, 0)
     assert found.challenger[SCORE:].sum() == mine + 1  # with what the champion said in its place
@@ -251,6 +256,7 @@ def test_a_shadow_without_time_drops_and_counts(setting: Setting, challenger: Se
     assert time.perf_counter() - started < 10  # nobody waited for it
     dropped = wait_for(lambda: pooled([trial.take()], SHARES).dropped, lambda found: found > 0)
     assert 99 <= dropped <= 100  # 500 wait, one is at hand
+    assert f'vigie_rollout_shadow_dropped_total{{score="churn"}} {dropped}.0' in setting.client.get("/metrics").text
     go_on.set()
 
 
@@ -310,11 +316,14 @@ def test_the_hold_out_is_never_acted_on(
     with setting.client:
         for i in range(100):
             setting.ask({"customer_id": str(i), "values": values})
+        setting.router.begin(challenger, Trial("r0", (0.5,), now))
+        between = {setting.ask({"customer_id": str(i), "values": values})["model"]["version"] for i in range(20)}
         trial = setting.begin(challenger)
         for i in range(100):
             setting.ask({"customer_id": str(i), "values": values})
         setting.ask({"values": values})
-    before, after = setting.recorded()[:100], setting.recorded()[100:200]
+    assert between == {"3"}  # nobody gets a challenger before its first step
+    before, after = setting.recorded()[:100], setting.recorded()[120:220]
     places = Places("holdout churn")
     held = {str(i) for i in range(100) if places.of(str(i)) < 0.3}
     assert 15 < len(held) < 45
@@ -335,7 +344,7 @@ def test_the_hold_out_is_never_acted_on(
             assert one.expected_value == pytest.approx(acted[one.gain] - one.gain)
     found = pooled([trial.take()], SHARES).concurrent[0]
     assert found.champion[UNITS] + found.challenger[UNITS] == 100 - len(held) + 1
-    assert setting.recorded()[200].arm in ("champion", "challenger")
+    assert setting.recorded()[220].arm in ("champion", "challenger")
 
 
 def test_counted_customers_are_shared_by_the_processes_of_a_machine(tmp_path: Path, now: int) -> None:

@@ -111,6 +111,10 @@ class Follower:
 
         return Trial(rollout.id, rollout.plan.shares, self._clock.now(), seen_file(self._project, rollout.id))
 
+    def forget(self, rollout: str) -> None:
+        """Nobody is counted in a rollout any more."""
+        seen_file(self._project, rollout).unlink(missing_ok=True)
+
     def now(self) -> int:
         """µs UTC."""
         return self._clock.now()
@@ -200,6 +204,7 @@ class _Followed:
                 # First nobody gets the challenger any more; then there is time to write.
                 self._router.end()
                 self.hand_over(ledger, self._follower.now())
+                self._follower.forget(self._trial.rollout)
                 self._trial, self._step = None, -1
             if rollout is not None and rollout.winner is not None and not rollout.applied:
                 self._crown(rollout.winner)

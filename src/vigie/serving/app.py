@@ -38,6 +38,7 @@ from vigie.serving.post_route import PostRoute, Sent
 from vigie.serving.refusal import Detail, Refusal, RequestError, refused
 from vigie.serving.router import Router
 from vigie.serving.router_following import Following
+from vigie.serving.router_metrics import RouterMetrics
 from vigie.serving.scoring import Answering, Scoring
 from vigie.serving.security.gate import Gate, Security
 from vigie.serving.security.grant import CALLER
@@ -132,7 +133,14 @@ def create_app(
     def make(served: Served) -> Scoring:
         return Scoring(served, journal, metrics, settings)
 
-    routers = {name: Router(served, make, settings.holdout, crowned) for name, served in models.items()}
+    released = RouterMetrics(list(models), settings.counters)
+    routers = {
+        name: Router(served, make, settings.holdout, crowned, released.counting(name))
+        for name, served in models.items()
+    }
+    released.routers = routers
+    if routers:
+        metrics.also(released)
     answering: dict[str, Answering] = dict(routers)
     if shelf is not None:
         shelf.attach(make)

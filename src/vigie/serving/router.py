@@ -19,6 +19,7 @@ from vigie.errors import BundleError
 from vigie.release import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, HoldOut
 from vigie.serving.messages import PredictionAnswer, Row, ScoreAnswer
 from vigie.serving.refusal import RequestError
+from vigie.serving.router_metrics import CHALLENGED, DROPPED, FAILED, SHADOWED
 from vigie.serving.router_shadow import Shadow, Shown
 from vigie.serving.router_trial import Trial, Unit
 from vigie.serving.scoring import UNDRAWN, Asked, Draw, Scoring
@@ -39,6 +40,7 @@ class Routing:
         trial: What is counted; ``None`` likewise.
         step: Of the plan.
         shadow: Where the challenger scores only beside.
+        live: Whether a step has begun.
         plain: Whether everybody gets the champion, and nothing is counted.
         draws: How customers come into each arm.
     """
@@ -48,6 +50,7 @@ class Routing:
     trial: Trial | None = None
     step: int = 0
     shadow: Shadow | None = None
+    live: bool = False
     plain: bool = True
     draws: Mapping[str, Draw] = field(default_factory=dict)
 
@@ -61,6 +64,7 @@ class Router:
         holdout: Share of the customers with an id who are never acted on, 0 … below 1: always the same ones, whatever the
             model. Only by them can be seen what acting brings.
         on_champion: Told when another model became champion, in the thread that made it so.
+        count: Told what happens in a rollout, for the metrics.
     """
 
     def __init__(
@@ -69,8 +73,10 @@ class Router:
         make: Callable[[Served], Scoring],
         holdout: float = 0.0,
         on_champion: Callable[[Served], None] | None = None,
+        count: Callable[[str], None] | None = None,
     ) -> None:
         self._make, self._holdout, self._on_champion = make, holdout, on_champion
+        self._tell = count if count is not None else _nobody
         self._held = HoldOut(champion.name, holdout)
         self._routing = Routing(make(champion))
         self._exchange(self._routing)
@@ -81,6 +87,11 @@ class Router:
     def routing(self) -> Routing:
         """Who answers now."""
         return self._routing
+
+    @property
+    def share(self) -> float:
+        """Of the customers who get the challenger now."""
+        return _share(self._routing)
 
     @property
     def champion(self) -> Served:
@@ -108,14 +119,14 @@ class Router:
             BundleError: Its decisions have other words than the champion's.
         """
         self._check(challenger)
-        self._exchange(replace(self._routing, challenger=self._make(challenger), trial=trial, shadow=None))
+        self._exchange(Routing(self._routing.champion, self._make(challenger), trial))
 
     def step(self, step: int, *, shadow: bool) -> None:
         """Go to *step* of the plan: give the challenger its share, or let it score in the shadow."""
         now = self._routing
         assert now.challenger is not None and now.trial is not None
         beside = Shadow(now.challenger, now.trial, step) if shadow else None
-        self._exchange(replace(now, step=step, shadow=beside), plain=False)
+        self._exchange(replace(now, step=step, shadow=beside, live=True))
 
     def end(self) -> None:
         """Give everybody to the champion."""
@@ -131,9 +142,9 @@ class Router:
                 remedy="promote it with `vigie models --promote` and start the servers again",
             )
 
-    def _exchange(self, routing: Routing, *, plain: bool = True) -> None:
+    def _exchange(self, routing: Routing) -> None:
         before = self._routing
-        plain = plain and not self._holdout
+        plain = not routing.live and not self._holdout
         self._routing = replace(routing, plain=plain, draws={arm: self._draw(routing, arm) for arm in ARMS})
         if before.shadow is not None and before.shadow is not routing.shadow:
             before.shadow.stop()
@@ -161,7 +172,7 @@ class Router:
         return answer
 
     def _unit(self, now: Routing, row: Row, asked: Asked, number: int) -> Unit | None:
-        return None if now.trial is None else now.trial.unit(row.customer, asked.request_id, number)
+        return now.trial.unit(row.customer, asked.request_id, number) if now.trial is not None and now.live else None
 
     def _arm(self, now: Routing, row: Row, unit: Unit | None) -> str:
         if self._holdout and row.customer is not None and self._held.holds(row.customer):
@@ -223,17 +234,19 @@ class Router:
                 if _is_ours(second):
                     self._count_failure(now, units)
                 raise  # the request is at fault where the champion refuses it, too
+            self._tell(FAILED)
             self._count_failure(now, units, answer)
             return answer
+        self._tell(CHALLENGED)
         self._count(now, rows, units, asked, answer, stopwatch() - started)
         return answer
 
     def _draw(self, now: Routing, arm: str) -> Draw:
         rest = 1.0 - self._holdout
-        rollout = now.trial.rollout if now.trial is not None else ""
+        rollout = now.trial.rollout if now.trial is not None and now.live else ""
         if arm == HOLDOUT:
             return Draw(HOLDOUT, self._holdout, rollout, leave=True)
-        share = now.trial.shares[now.step] if now.trial is not None and now.shadow is None else 0.0
+        share = _share(now)
         if rest == 1.0 and not rollout:
             return UNDRAWN
         probability = rest * (share if arm in (CHALLENGER, FALLBACK) else 1.0 - share)
@@ -251,7 +264,7 @@ class Router:
         seconds: float,
     ) -> None:
         trial = now.trial
-        if trial is None:
+        if trial is None or not now.live:
             return
         act = now.champion.served.bundle.decision.act
         for row, unit, one in zip(rows, units, answer.predictions, strict=True):
@@ -264,7 +277,10 @@ class Router:
             elif trial.wants_shadow(unit):
                 shown = Shown(row, asked, (one.score, acted, one.expected_value, seconds / len(rows)))
                 # Behind whatever is to be done for the answer: it is written in this turn of the loop.
-                asyncio.get_running_loop().call_soon(now.shadow.put, shown)
+                asyncio.get_running_loop().call_soon(self._shadowed, now.shadow, shown)
+
+    def _shadowed(self, shadow: Shadow, shown: Shown) -> None:
+        self._tell(SHADOWED if shadow.put(shown) else DROPPED)
 
     def _count_failure(self, now: Routing, units: Sequence[Unit | None], answer: ScoreAnswer | None = None) -> None:
         """A request failed. It is one failure, however many customers it was for."""
@@ -275,6 +291,14 @@ class Router:
             one = answer.predictions[0]
             look = (one.score, one.decision == now.champion.served.bundle.decision.act)
         now.trial.count(units[0], now.step, failed=True, look=look, seconds=None)
+
+
+def _share(now: Routing) -> float:
+    return now.trial.shares[now.step] if now.trial is not None and now.live and now.shadow is None else 0.0
+
+
+def _nobody(_: str) -> None:
+    """Counts for nobody."""
 
 
 def _is_ours(error: Exception) -> bool:

@@ -59,12 +59,14 @@ class Shadow:
         self._thread = threading.Thread(target=self._run, name="vigie-shadow", daemon=True)
         self._thread.start()
 
-    def put(self, shown: Shown) -> None:
-        """Take it in, or count it as dropped. Never waits."""
+    def put(self, shown: Shown) -> bool:
+        """Take it in, or count it as dropped; whether it was taken in. Never waits."""
         try:
             self._queue.put_nowait(shown)
         except queue.Full:
             self._trial.dropped()
+            return False
+        return True
 
     def stop(self) -> None:
         """End after the customer at hand; who still waits is dropped."""
