@@ -57,6 +57,9 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "host": "address to listen on; default 127.0.0.1",
         "port": "port to listen on; default 8000",
         "workers": "processes that answer; default 1",
+        "memory": "what models may hold in each process, as 2GB: each is then read when it is first asked for, and the one not "
+        "asked for longest is given up; default: all models stay in memory",
+        "preload": "list of scores that stay in memory all the same; with memory only those follow releases",
         "durability": "what a recorded prediction outlives before it is answered: process (a killed process; default) or power "
         "(a lost machine too: the answer waits for the disk)",
         "on_full": "while predictions cannot be recorded: refuse (503; default) or shed (answer without a record, counted)",
@@ -208,6 +211,18 @@ def find(start: Path) -> Path:
     raise SettingsError(
         f"no {FILE} here or above", where=str(start), remedy="run `vigie init` here, or go to the project's folder"
     )
+
+
+def sagemaker_port() -> int:
+    """The port that SageMaker tells a container to listen on: ``SAGEMAKER_BIND_TO_PORT``, or 8080.
+
+    Raises:
+        SettingsError: It is no port.
+    """
+    text = os.environ.get("SAGEMAKER_BIND_TO_PORT", "") or "8080"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
+        raise SettingsError(f"{text!r} is not a port", where="SAGEMAKER_BIND_TO_PORT", remedy="give 1 to 65535")
+    return int(text)
 
 
 def read(path: Path, environment: str | None = None) -> Settings:

@@ -10,6 +10,10 @@ import typer
 from vigie.cli import screen, summaries
 from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
 from vigie.errors import SettingsError
+from vigie.settings import sagemaker_port
+
+SAGEMAKER_MODEL = Path("/opt/ml/model")
+"""Where SageMaker unpacks a model."""
 
 
 def serve(
@@ -18,11 +22,29 @@ def serve(
     ] = None,
     bundle: Annotated[
         Path | None,
-        typer.Option("--bundle", help="Serve this bundle folder, without project or registry.", show_default=False),
+        typer.Option(
+            "--bundle", help="Serve this bundle folder, or each in it, without project or registry.", show_default=False
+        ),
     ] = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on.", show_default="8000")] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes that answer.", show_default="1")] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            help="What models may hold in each process, as 2GB: each is read when it is first asked for.",
+            show_default="all stay in memory; 1GiB for a folder of bundles",
+        ),
+    ] = None,
+    preload: Annotated[
+        list[str] | None,
+        typer.Option("--preload", help="With --memory: a score that stays in memory; repeatable.", show_default=False),
+    ] = None,
+    sagemaker: Annotated[
+        bool,
+        typer.Option("--sagemaker", help="As a SageMaker container: /opt/ml/model on port 8080, all addresses."),
+    ] = False,
     journal: Annotated[
         Path | None,
         typer.Option("--journal", help="Folder for the predictions.", show_default="in the project's state"),
@@ -71,14 +93,25 @@ def serve(
     environment: Environment = None,
     as_of: AsOf = None,
 ) -> None:
-    """Answer scoring requests over HTTP: POST /v1/score, MLflow's and SageMaker's /invocations, /docs, /metrics."""
+    """Answer scoring requests over HTTP: POST /v1/score, MLflow's and SageMaker's /invocations, KServe's /v2, /docs, /metrics."""
     from vigie.lifecycle.security import tls_of
     from vigie.lifecycle.serve import ServePlan, plan_bundle, plan_project, run_plan
 
     clock = clock_of(as_of)
-    kept: dict[str, Any] = {"durability": durability, "on_full": on_full}
+    if sagemaker:
+        # The platform adds the word `serve` to the container's command, and lets in only who it has authenticated.
+        names = [name for name in names or () if name != "serve"]
+        bundle, host, allow_insecure = bundle or SAGEMAKER_MODEL, host or "0.0.0.0", True  # noqa: S104
+        port = sagemaker_port() if port is None else port
+    kept: dict[str, Any] = {"durability": durability, "on_full": on_full, "memory": memory, "preload": preload or ()}
     plan: ServePlan
     if bundle is not None:
+        if names:
+            raise SettingsError(
+                "names of scores are for a project",
+                where=", ".join(names),
+                remedy="leave them out; a bundle says its name",
+            )
         kept |= {"keys": keys, "tls": tls_of(None, cert=tls_cert, key=tls_key, ca=tls_ca)}
         plan = plan_bundle(bundle, journal or Path("journal"), clock, host=host, port=port, workers=workers, **kept)
     else:

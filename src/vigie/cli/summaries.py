@@ -148,10 +148,15 @@ def serving(plan: ServePlan, url: str) -> None:
     for model in plan.models:
         how = "values or customer ids" if model.by_id else "values"
         say(f"[bold]{escape(model.name)}[/] version {model.version}, by {how}")
-    if not plan.models:
+    if plan.shelf:
+        say(
+            f"{len(plan.shelf):,} models are read when they are asked for, in {plan.memory / 1e6:,.0f} MB of each process"
+        )
+    if not plan.models and not plan.shelf:
         say("no score has a champion yet: features alone are served, of " + ", ".join(map(escape, plan.features)))
     else:
-        say(f"POST [bold]{url}/v1/score[/]   docs {url}/docs   metrics {url}/metrics")
+        route = "/v1/score" if len(plan.models) == 1 and not plan.shelf else "/v1/scores/NAME/score"
+        say(f"POST [bold]{url}{route}[/]   docs {url}/docs   metrics {url}/metrics")
     if plan.features:
         say(f"GET [bold]{url}/v1/features?customer=[/]…   features by customer id, as of any moment that is kept")
     say(f"every prediction is kept in {escape(str(plan.journal))}")

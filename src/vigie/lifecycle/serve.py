@@ -10,39 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.clock import Clock, FixedClock
-from vigie.errors import DefinitionError, RegistryError, VigieError, did_you_mean
+from vigie.errors import DefinitionError, RegistryError, SettingsError, VigieError, did_you_mean
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.shelf import MEMORY, PlannedModel, bundles_below, divided, memory_of, shelved
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from vigie.bundle import Bundle
+    from vigie.features.online.lookup import Lookup
     from vigie.journal import Durability, OnFull, PredictionJournal
     from vigie.lifecycle.online_features import OnlineFeatures
     from vigie.lifecycle.rollout_follow import Follower
     from vigie.lifecycle.shipping import JournalShipping
-    from vigie.serving import ServingSettings
+    from vigie.serving import Served, ServingSettings
     from vigie.serving.security.settings import SecuritySettings
     from vigie.serving.security.tls import Tls
+    from vigie.serving.shelf import Shelved
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedModel:
-    """A model that the server will answer with.
-
-    Attributes:
-        name: Of the score.
-        version: In the registry; ``"0"`` for a bundle that is in none.
-        folder: Of its bundle.
-        by_id: Whether customers can be asked for by id: the project and its lake are there.
-    """
-
-    name: str
-    version: str
-    folder: Path
-    by_id: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +36,7 @@ class ServePlan:
     """What a server will do.
 
     Attributes:
-        models: What it answers with.
+        models: What it answers with, always in memory.
         journal: Folder where predictions are kept.
         host: Address.
         port: Port; 0 for any free one.
@@ -63,6 +49,8 @@ class ServePlan:
         on_full: While nothing can be recorded: ``"refuse"`` or ``"shed"``.
         security: How callers are recognised; ``None``: everybody may call.
         tls: How it speaks TLS; ``None``: it does not.
+        shelf: What it answers with besides, each read when it is asked for.
+        memory: Bytes that those may hold together in each worker.
     """
 
     models: tuple[PlannedModel, ...]
@@ -78,6 +66,8 @@ class ServePlan:
     on_full: OnFull = "refuse"
     security: SecuritySettings | None = None
     tls: Tls | None = None
+    shelf: tuple[PlannedModel, ...] = ()
+    memory: int = MEMORY
 
     @property
     def authenticated(self) -> bool:
@@ -97,19 +87,42 @@ def plan_bundle(
     on_full: OnFull | None = None,
     keys: Path | None = None,
     tls: Tls | None = None,
+    memory: str | None = None,
+    preload: Sequence[str] = (),
 ) -> ServePlan:
     """A server for one bundle folder, without project, registry or lake: what a slim container runs.
 
+    Args:
+        bundle: Folder of a bundle; or of many, which are then called as their folders and read when they are asked for.
+        journal: Folder where predictions are kept.
+        clock: Tells the moment of a request that names none.
+        host: Address; ``None``: 127.0.0.1.
+        port: Port; ``None``: 8000.
+        workers: Processes; ``None``: 1.
+        durability: What a recorded prediction outlives; ``None``: ``"process"``.
+        on_full: While nothing can be recorded; ``None``: ``"refuse"``.
+        keys: File of keys; ``None``: callers are not recognised.
+        tls: How it speaks TLS; ``None``: it does not.
+        memory: What the models of many bundles may hold in each worker, as ``2GB``; ``None``: 1 GiB.
+        preload: Which of many are in memory from the start, and stay.
+
     Raises:
-        BundleError: The bundle is damaged.
-        SettingsError: *keys* is no file of keys.
+        BundleError: The bundle is damaged, or *bundle* holds none.
+        SettingsError: *keys* is no file of keys, *memory* no amount, or *preload* names what is not there.
     """
     from vigie.bundle import load_bundle
     from vigie.lifecycle.security import security_of_file
 
-    model = PlannedModel(load_bundle(bundle).score_name, "0", bundle.resolve(), by_id=False)
+    many = bundles_below(bundle)
+    if many:
+        models, shelf = divided(many, preload, "--preload")
+    else:
+        models = (PlannedModel(load_bundle(bundle).score_name, "0", bundle.resolve(), by_id=False),)
+        shelf = ()
     return ServePlan(
-        models=(model,),
+        models=models,
+        shelf=shelf,
+        memory=MEMORY if memory is None else memory_of(memory, "--memory"),
         journal=journal.resolve(),
         host=host or "127.0.0.1",
         port=8000 if port is None else port,
@@ -133,6 +146,8 @@ def plan_project(
     durability: Durability | None = None,
     on_full: OnFull | None = None,
     tls: Tls | None = None,
+    memory: str | None = None,
+    preload: Sequence[str] = (),
 ) -> ServePlan:
     """A server for the champions of a project, and for the features of its scores, trained or not.
 
@@ -146,6 +161,9 @@ def plan_project(
         durability: What a recorded prediction outlives; ``None``: what ``[serve]`` says, or ``"process"``.
         on_full: While nothing can be recorded; ``None``: what ``[serve]`` says, or ``"refuse"``.
         tls: How it speaks TLS; ``None``: it does not.
+        memory: What models that are read when they are asked for may hold in each worker, as ``2GB``; ``None``: what
+            ``[serve]`` says, or all models are in memory from the start.
+        preload: With *memory*: which are in memory from the start all the same; none: what ``[serve]`` says.
 
     Raises:
         RegistryError: A score that was named, or every one, has neither a champion nor sources that were ingested.
@@ -171,10 +189,24 @@ def plan_project(
     if not models and not features:
         raise RegistryError("no score of the project was trained yet", remedy="run `vigie train` first")
     said = project.settings.serve
+    budget = said.get("memory") if memory is None else memory
+    kept = [*(preload or said.get("preload", ()))]
+    if budget is None:
+        if preload:
+            raise SettingsError(
+                "--preload without a budget", remedy="give --memory too, or leave it out: all are loaded"
+            )
+        shelf: tuple[PlannedModel, ...] = ()
+    else:
+        where = "--preload" if preload else "[serve] preload"
+        pinned, shelf = divided(models, [one for one in kept if preload or one in registered], where)
+        models = list(pinned)
     # Settled now, for every worker, also for one that is started again when the keys' file is gone.
     security = security_of(project.settings)
     return ServePlan(
         models=tuple(models),
+        shelf=shelf,
+        memory=MEMORY if budget is None else memory_of(budget, "--memory" if memory is not None else "[serve] memory"),
         journal=(journal or project.journal_folder).resolve(),
         host=host or str(said.get("host", "127.0.0.1")),
         port=int(said.get("port", 8000)) if port is None else port,
@@ -224,9 +256,11 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     from vigie.journal import PredictionJournal
     from vigie.serving import Served, create_app
     from vigie.serving.features_route import ServedFeatures
+    from vigie.serving.shelf import Shelf
+    from vigie.serving.shelf_metrics import ShelfMetrics
 
     bundles = {planned.name: load_bundle(planned.folder) for planned in plan.models}
-    online = _online(plan, bundles) if plan.features else None
+    online = _online(plan, {**bundles, **_defined(plan)}) if plan.features else None
     served = {
         planned.name: Served(
             planned.name,
@@ -252,6 +286,15 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         project = online.project if online is not None else Project.open(plan.project, plan.environment, plan.clock)
         following, holdout = _following(plan, project, online)
         settings = replace(settings, holdout=holdout)
+    if plan.shelf:
+        shelf = Shelf(
+            [shelved(planned) for planned in plan.shelf],
+            partial(_load, None if online is None else online.lookups),
+            plan.memory,
+            ShelfMetrics(settings.counters),
+        )
+    else:
+        shelf = None
     return create_app(
         served,
         journal,
@@ -262,7 +305,31 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         shipping=shipping,
         security=security,
         following=following,
+        shelf=shelf,
     )
+
+
+def _load(lookups: Mapping[str, Lookup] | None, one: Shelved) -> Served:
+    """A model that is asked for."""
+    from vigie.bundle import load_bundle
+    from vigie.serving import Served
+
+    lookup = lookups[one.name] if lookups is not None and one.by_id else None
+    return Served(one.name, one.version, load_bundle(one.folder), lookup)
+
+
+def _defined(plan: ServePlan) -> dict[str, Bundle]:
+    """Bundles that are read on demand, for what their features need online; none of them stays in memory."""
+    from vigie.bundle import load_bundle
+
+    found = {}
+    for planned in plan.shelf:
+        if planned.by_id:
+            try:
+                found[planned.name] = load_bundle(planned.folder)
+            except VigieError as error:  # its requests are answered with 503, those for its features with the project's
+                log.warning("the model of %s cannot be read: %s", planned.name, error)
+    return found
 
 
 def _following(plan: ServePlan, project: Project, online: OnlineFeatures | None) -> tuple[Follower, float]:
