@@ -178,12 +178,13 @@ def vigie(folder: Path) -> Spent:
     from vigie.bundle import Scorer, load_bundle
     from vigie.lifecycle.score_file import score_file
 
-    Scorer(load_bundle(folder / "bundle"))  # what is imported and read once is not counted for the others either
+    bundle = load_bundle(folder / "bundle")  # what is imported and read once is not counted for the others either
+    Scorer(bundle)
     import polars  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
     begun = now()
-    score_file(folder / "bundle", folder / "table.parquet", folder / "vigie.parquet", resume=False)
+    score_file(bundle, folder / "table.parquet", folder / "vigie.parquet", resume=False)
     return since(begun)
 
 

@@ -143,7 +143,9 @@ def _to_parquet(path: Path, frames: Frames) -> None:
         for frame in frames():
             rows = frame.to_arrow()
             if writer is None:
-                writer = pq.ParquetWriter(path, rows.schema, compression="zstd")
+                # Numbers seldom repeat: to look for it would take longer than to write them.
+                words = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+                writer = pq.ParquetWriter(path, rows.schema, compression="zstd", use_dictionary=words)
             writer.write_table(rows.cast(writer.schema))
     finally:
         if writer is not None:

@@ -74,7 +74,7 @@ class ScoredFile:
 
 
 def score_file(
-    bundle: Path,
+    bundle: Path | Bundle,
     source: Path,
     output: Path | str,
     *,
@@ -92,7 +92,7 @@ def score_file(
     the columns of :func:`~vigie.lifecycle.score.score_base`, without ``moment``.
 
     Args:
-        bundle: Its folder.
+        bundle: Its folder, or what was loaded from it.
         source: CSV or Parquet file. An input that it has no column for is null; other columns are passed over.
         output: CSV or Parquet file, or the URL of a database.
         key: Column of *source* that goes into the result as ``customer``.
@@ -115,7 +115,7 @@ def score_file(
         raise SettingsError(f"{reasons} reasons for each row", remedy=f"ask for 0 to {MOST_REASONS}")
     target = target_of(output, table, replace=replace, root=root)
     assert target is not None
-    loaded = load_bundle(bundle)
+    loaded = load_bundle(bundle) if isinstance(bundle, Path) else bundle
     scorer, rule = Scorer(loaded), loaded.decision
     reader = _reader(source, loaded, key)
     status = source.stat()
