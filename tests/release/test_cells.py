@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vigie.release import Guardrails, judge, pooled
+from vigie.release import Evidence, Guardrails, judge, pooled, shadow_seen
 from vigie.release.cells import (
     DOWN,
     LATENCY,
@@ -78,3 +78,9 @@ def test_the_shadow_counts_what_differs() -> None:
     assert cells[UP : UP + 25] == [float(edge in (11, 12)) for edge in range(25)]
     assert not any(cells[DOWN : DOWN + 25])
     assert cells[MONEY : MONEY + 3] == [1.0, 4.0, 1]
+    seen = shadow_seen(Evidence(shadow=np.array(cells), dropped=2))
+    assert seen is not None
+    assert (seen.customers, seen.failed, seen.dropped, seen.to_act, seen.to_leave) == (3, 1, 2, 1, 1)
+    assert (seen.distance, seen.champion_value, seen.challenger_value) == (0.5, 1.0, 4.0)
+    assert seen.champion_seconds < seen.challenger_seconds
+    assert shadow_seen(Evidence()) is None

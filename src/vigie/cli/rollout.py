@@ -18,7 +18,7 @@ from vigie.clock import iso
 if TYPE_CHECKING:
     from vigie.journal.ledger import LedgerLine
     from vigie.lifecycle.rollout import RolloutPlan, RolloutStatus
-    from vigie.release import Plan, Seen, Verdict
+    from vigie.release import Evidence, Plan, Seen, Verdict
 
 group = typer.Typer(no_args_is_help=True)
 
@@ -220,9 +220,25 @@ def _show_status(found: RolloutStatus) -> None:
     elif rollout.winner is not None and not rollout.applied:
         screen.say(f"the registry does not know yet: [bold]vigie rollout apply {found.score}[/]")
     _show_verdicts(found.verdicts)
-    if found.evidence.dropped:
-        screen.say(f"[dim]the shadow had no time for {found.evidence.dropped:,} customers[/]")
+    _show_shadow(found.evidence)
     _show_seen(rollout.share, found.seen)
+
+
+def _show_shadow(evidence: Evidence) -> None:
+    from vigie.release import shadow_seen
+
+    seen = shadow_seen(evidence)
+    if seen is None:
+        return
+    told = [
+        f"in the shadow {seen.customers:,} customers were scored by both",
+        f"{seen.failed:,} failed",
+        f"{seen.to_act:,} turned to acting and {seen.to_leave:,} to leaving",
+        f"scores {_figure(seen.distance)} apart",
+        f"expected value of a decision {_figure(seen.champion_value)} → {_figure(seen.challenger_value)}",
+        f"no time for {seen.dropped:,}",
+    ]
+    screen.say("; ".join(told))
 
 
 def _show_verdicts(verdicts: tuple[Verdict, ...]) -> None:

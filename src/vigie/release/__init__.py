@@ -6,6 +6,7 @@ from vigie.release.guardrails import Guardrails, Verdict, judge
 from vigie.release.plan import STRATEGIES, Plan, Step, plan_of
 from vigie.release.power import Seen, seen_after
 from vigie.release.rollout import Move, Rollout, Standing, folded, next_move
+from vigie.release.shadow import ShadowSeen, shadow_seen
 
 __all__ = [
     "CHALLENGER",
@@ -22,6 +23,7 @@ __all__ = [
     "Plan",
     "Rollout",
     "Seen",
+    "ShadowSeen",
     "Standing",
     "Step",
     "Verdict",
@@ -31,4 +33,5 @@ __all__ = [
     "plan_of",
     "pooled",
     "seen_after",
+    "shadow_seen",
 ]

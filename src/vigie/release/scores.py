@@ -33,12 +33,13 @@ def distance(evidence: Evidence) -> float:
         high0, n0 = above(evidence.of("champion"), SCORE, SCORE_EDGES)
         high1, n1 = above(evidence.of("challenger"), SCORE, SCORE_EDGES)
         return float(np.abs(high1 / n1 - high0 / n0).max()) if n0 and n1 else float("nan")
-    both = evidence.shadow[UNITS] - evidence.shadow[ERRORS]
-    return (
-        float(np.abs(_crossed(evidence.shadow, UP) - _crossed(evidence.shadow, DOWN)).max() / both)
-        if both
-        else float("nan")
-    )
+    return paired_distance(evidence.shadow)
+
+
+def paired_distance(cells: Array) -> float:
+    """The same in the shadow's cells; NaN where nobody was scored by both."""
+    both = cells[UNITS] - cells[ERRORS]
+    return float(np.abs(_crossed(cells, UP) - _crossed(cells, DOWN)).max() / both) if both else float("nan")
 
 
 def paired(distance: float, sign: int) -> Array:
