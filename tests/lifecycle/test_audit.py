@@ -20,8 +20,10 @@ from vigie.errors import DefinitionError, SettingsError
 from vigie.journal import Prediction, PredictionJournal
 from vigie.journal.ledger_sqlite import SqliteLedger
 from vigie.lifecycle.audit import audit
+from vigie.lifecycle.erase import erase
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.score import score_base
 from vigie.lifecycle.serve import make_app, plan_project
 from vigie.lifecycle.ship import ship
 from vigie.lifecycle.train import train_score
@@ -187,6 +189,34 @@ def test_an_unknown_bundle_is_told(project: Project) -> None:
 
     answer = audit(project, "3").answers[-1]
     assert answer.version is None and "no version in the registry" in answer.recomputed.problem
+
+
+def test_a_batch_is_computed_again_from_the_data_that_it_read(project: Project) -> None:
+    at_six = opened(project.settings.root, NOW + 6 * HOUR)
+    scored = score_base(at_six, at_six.score("churn"))
+    (project.settings.root / "late.csv").write_text("id,at,channel\n3,2024-09-14,shop\n")
+    location = '[sources.orders]\npath = "orders.csv"'
+    toml = project.settings.root / "vigie.toml"
+    toml.write_text(toml.read_text().replace(location, '[sources.orders]\npath = ["orders.csv", "late.csv"]'))
+    ingest_sources(opened(project.settings.root))
+
+    answers = audit(opened(project.settings.root), "3").answers
+    (batch,) = [a for a in answers if a.prediction.source == "batch"]
+
+    assert batch.prediction.at == batch.prediction.as_of == NOW + 6 * HOUR and batch.prediction.request_id == scored.run
+    assert batch.recomputed.exact and batch.recomputed.differs == ()
+    assert batch.recomputed.explained is not None and batch.recomputed.explained.reasons
+    asked = next(a for a in answers if a.prediction.looked_up and a.prediction.source == "api")
+    assert batch.prediction.values.keys() == asked.prediction.values.keys()
+    assert batch.prediction.values["orders_count_90d"] == asked.prediction.values["orders_count_90d"], (
+        "not the late one"
+    )
+    shown = invoke(project, "--customer", "3", "--at", "2024-09-15T06:00:00Z")
+    assert shown.exit_code == 0 and f"batch run {scored.run[:16]}" in shown.stdout
+    erase(opened(project.settings.root), ["4"])
+    later = [a for a in audit(opened(project.settings.root), "3").answers if a.prediction.source == "batch"]
+    assert later[0].prediction.probability == batch.prediction.probability
+    assert later[0].recomputed.problem, "the data that it read had somebody in it who was erased"
 
 
 def test_releases_of_the_version_up_to_the_answer_are_shown(project: Project) -> None:

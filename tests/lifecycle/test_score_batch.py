@@ -104,7 +104,7 @@ def run(project: Project, **options: Any) -> ScoredBase:
 
 
 def table_of(project: Project) -> pl.DataFrame:
-    return project.lake.scan("scores_churn").collect().sort("customer", "moment")
+    return project.lake.scan("scores_churn").collect().drop("run").sort("customer", "moment")
 
 
 def test_in_many_parts_the_same_customers_are_chosen(

@@ -143,13 +143,18 @@ def _show_one(answer: Answer) -> None:
     rows = [("probability", f"{p.probability!r}{outcome}, segment {p.segment}")]
     gain = "not known" if p.gain is None else screen.money(p.gain, money, sign=True)
     cut = "no threshold" if p.threshold is None else f"acts from {screen.money(p.threshold, money, sign=True)}"
-    rows.append(("decision", f"{p.decision}; expected gain of acting {gain}, {cut}"))
+    if p.source == "batch":
+        cut = "ranked among all customers of the run"
+    rows.append(("decision", f"{p.decision or 'none'}; expected gain of acting {gain}, {cut}"))
     if p.expected_value is not None:
         rows.append(("expected value", screen.money(p.expected_value, money, sign=True)))
     rows.append(("version", f"{p.model}, bundle {p.bundle[:12]}{_registered(answer)}"))
     rollout = f", rollout {p.rollout}" if p.rollout else ""
     rows.append(("arm", f"{p.arm}, assigned with probability {p.assignment_probability:g}{rollout}"))
-    rows.append(("asked by", f"{p.caller or 'not known'}, request {p.request_id} ({p.source}), {p.latency_us:,} µs"))
+    if p.source == "batch":
+        rows.append(("asked by", f"batch run {p.request_id[:16]}"))
+    else:
+        rows.append(("asked by", f"{p.caller or 'not known'}, request {p.request_id}, {p.latency_us:,} µs"))
     origin = "computed from the history" if p.looked_up else "sent by the caller"
     rows.append(("values", f"{origin}, as of {iso(p.as_of)}"))
     width = max(len(name) for name, _ in rows)

@@ -8,13 +8,16 @@ What cannot be shown is said.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vigie.data.spool import key_text
 from vigie.errors import DefinitionError, RegistryError, SettingsError, VigieError, did_you_mean
 from vigie.journal import Prediction
+from vigie.lifecycle.batch_record import batch_answers, values_then
 from vigie.lifecycle.recorded import recorded
 from vigie.lifecycle.score import MOST_REASONS
 
@@ -33,7 +36,8 @@ class Recomputed:
         problem: Why it could not be; empty where it could.
         probability: Computed from the recorded values by the recorded bundle.
         differs: Fields of the record that the bundle gives otherwise, of ``probability``, ``gain``, ``segment``,
-            ``decision`` and ``expected_value``. A decision may be another by intent: in an arm that decides otherwise.
+            ``decision`` and ``expected_value``; the last two of requests alone. A decision may be another by intent: in
+            an arm that decides otherwise.
         explained: Reasons, the greatest first.
         title: What the score predicts, in words.
         positive: The word for the outcome.
@@ -155,12 +159,13 @@ def audit(
 
 def _about(
     project: Project, customer: str, score: str | None, since: int | None, until: int | None
-) -> Iterable[Prediction]:
+) -> Iterator[Prediction]:
     if score is not None and score not in project.scores:
-        known = {p.score for p in recorded(project, customer=customer)}
+        known = {p.score for p in (*recorded(project, customer=customer), *batch_answers(project, customer))}
         if score not in known:
             raise DefinitionError(f"no score '{score}'", remedy=did_you_mean(score, {*project.scores, *known}))
-    return recorded(project, score=score, customer=customer, since=since, until=until)
+    yield from recorded(project, score=score, customer=customer, since=since, until=until)
+    yield from batch_answers(project, customer, score=score, since=since, until=until)
 
 
 class _Looking:
@@ -175,7 +180,8 @@ class _Looking:
     def answer(self, prediction: Prediction) -> Answer:
         """*prediction* with what can be shown about it."""
         version = self._version(prediction)
-        return Answer(prediction, self._recomputed(prediction, version), version, self._released(prediction))
+        prediction, again = self._recomputed(prediction, version)
+        return Answer(prediction, again, version, self._released(prediction))
 
     def _version(self, prediction: Prediction) -> ModelVersion | None:
         name = prediction.score
@@ -203,14 +209,19 @@ class _Looking:
             self._bundles[key] = found
         return self._bundles[key]
 
-    def _recomputed(self, prediction: Prediction, version: ModelVersion | None) -> Recomputed:
+    def _recomputed(self, prediction: Prediction, version: ModelVersion | None) -> tuple[Prediction, Recomputed]:
+        """The prediction, of a batch with the values that it saw, and the same computed again."""
         bundle = self._bundle(prediction, version)
         if isinstance(bundle, str):
-            return Recomputed(bundle)
+            return prediction, Recomputed(bundle)
         try:
-            return recomputed(bundle, prediction, self._reasons)
+            if prediction.source == "batch":
+                declared = self._project.score(prediction.score)
+                values = values_then(self._project, declared, bundle, prediction)
+                prediction = msgspec.structs.replace(prediction, values=values)
+            return prediction, recomputed(bundle, prediction, self._reasons)
         except VigieError as error:
-            return Recomputed(str(error))
+            return prediction, Recomputed(str(error))
 
     def _released(self, prediction: Prediction) -> tuple[Release, ...]:
         name = prediction.score
@@ -234,9 +245,9 @@ def recomputed(bundle: Bundle, prediction: Prediction, reasons: int = 5) -> Reco
         "probability": answer.probability,
         "gain": _finite(answer.gain),
         "segment": answer.segment_name,
-        "decision": rule.word(answer.act),
-        "expected_value": _finite(answer.expected_value),
     }
+    if prediction.source == "api":  # a batch decides among all customers of its moment, within the capacity
+        gives |= {"decision": rule.word(answer.act), "expected_value": _finite(answer.expected_value)}
     explained = Explainer(bundle).explained(prediction.values, reasons) if reasons else None
     return Recomputed(
         probability=answer.probability,
@@ -254,12 +265,11 @@ def ledger_lines(project: Project, name: str) -> Sequence[LedgerLine]:
     Raises:
         JournalError: It cannot be read.
     """
-    from vigie.journal.ledger_open import open_ledger
+    from vigie.lifecycle.rollout import ledger_of
 
-    url, default = str(project.settings.serve.get("ledger", "")), project.settings.state / "ledger.db"
-    if not url and not default.exists():
+    if not project.settings.ledger and not (project.settings.state / "ledger.db").exists():
         return ()
-    ledger = open_ledger(url, default=default, root=project.settings.root)
+    ledger = ledger_of(project)
     try:
         return ledger.lines(name)
     finally:

@@ -81,7 +81,7 @@ def score_base(
     """Score the population of this moment with the model that *alias* points at.
 
     The result is appended to the lake's table ``scores_<name>``: customer, moment, probability, decision, segment,
-    expected value, gain, model version, bundle hash. Capacity holds over the whole base: those with the highest
+    expected value, gain, model version, bundle hash, identity of the run. Capacity holds over the whole base: those with the highest
     expected gain are acted on. A run is identified by moment, model and data versions; the same run again adds nothing.
 
     Customers are scored in partitions, and what is scored is kept: a run that was interrupted is continued by the next
@@ -279,11 +279,14 @@ def _append_once(
     project: Project, table: str, rows: Callable[[], Iterator[pl.DataFrame]], run: dict[str, Any], now: int
 ) -> bool:
     """Whether it was there already."""
+    import polars as pl
+
     from vigie.lifecycle.outputs import arrow_stream
 
     lake = project.lake
     if lake.has(table) and any(version.metadata.get("run") == run["run"] for version in lake.versions(table)):
         return True
     # The transaction holds off a second process that makes the same run at the same time.
-    lake.append(table, arrow_stream(rows()), transaction=(f"scores/{run['run']}", 1), metadata=run, moment=now)
+    told = (frame.with_columns(run=pl.lit(run["run"])) for frame in rows())
+    lake.append(table, arrow_stream(told), transaction=(f"scores/{run['run']}", 1), metadata=run, moment=now)
     return False
