@@ -28,6 +28,7 @@ from vigie.serving.events_metrics import EventMetrics
 from vigie.serving.events_receiver import EventReceiver
 from vigie.serving.events_route import EventsRoute
 from vigie.serving.features_route import FeaturesRoute, ServedFeatures
+from vigie.serving.idempotency import Idempotency
 from vigie.serving.invocations import InvocationAnswer, read_invocation
 from vigie.serving.journal_metrics import JournalMetrics
 from vigie.serving.messages import ScoreAnswer, decode, rows_of
@@ -147,8 +148,11 @@ def create_app(
         metrics.also(shelf.metrics)
         answering |= {name: shelf.answering(name) for name in shelf}
 
+    idempotency = Idempotency(settings.counters)
+
     def post(label: str, scoring: Answering | RequestError, read: Any, write: Any = lambda answer: answer) -> PostRoute:
-        return PostRoute(label, scoring, read, write, clock=clock, metrics=metrics, settings=settings)
+        more: dict[str, Any] = {"clock": clock, "metrics": metrics, "settings": settings, "idempotency": idempotency}
+        return PostRoute(label, scoring, read, write, **more)
 
     def read_score(body: bytes, content_type: str) -> Sent:
         if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):

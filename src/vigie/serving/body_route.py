@@ -64,7 +64,8 @@ class Raw:
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-_JSON = (b"content-type", b"application/json")
+JSON = (b"content-type", b"application/json")
+"""Header of an answer in JSON."""
 
 
 class BodyRoute(ABC):
@@ -117,7 +118,7 @@ class BodyRoute(ABC):
             scope["path"],
         )
         status, more = 200, []
-        kind: tuple[tuple[bytes, bytes], ...] = (_JSON,)
+        kind: tuple[tuple[bytes, bytes], ...] = (JSON,)
         try:
             if method not in self.methods:
                 more = [(b"allow", ", ".join(self.methods).encode())]

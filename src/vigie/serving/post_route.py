@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from vigie.clock import Clock
 from vigie.journal import identifiers
-from vigie.serving.body_route import BodyRoute, Posted
+from vigie.serving.body_route import JSON, BodyRoute, Posted, Raw, encode
+from vigie.serving.idempotency import HEADER, Idempotency, Remembered, key_of
 from vigie.serving.messages import Row, ScoreAnswer, moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import RequestError
@@ -45,6 +46,7 @@ class PostRoute(BodyRoute):
         scoring: The model, or the problem that there is none to answer with.
         read: From a body and its media type to rows; raises :class:`RequestError`.
         write: From an answer to what is sent.
+        idempotency: What was answered to requests that name themselves.
     """
 
     def __init__(
@@ -57,12 +59,31 @@ class PostRoute(BodyRoute):
         clock: Clock,
         metrics: Metrics,
         settings: ServingSettings,
+        idempotency: Idempotency,
     ) -> None:
         super().__init__(label, clock=clock, metrics=metrics, limit=settings.max_body_bytes, fewer="customers")
         self._scoring, self._read, self._write = scoring, read, write
+        self._idempotency = idempotency
 
     async def answer(self, posted: Posted) -> object:
-        """The scores of the customers in the body."""
+        """The scores of the customers in the body; the ones given before where the request is a repetition."""
+        if HEADER not in posted.headers:
+            return await self._scored(posted)
+        key = key_of(posted.headers)
+        assert key is not None, "there is one"
+        first = await self._idempotency.begin(key, posted.caller, posted.path, posted.body)
+        if isinstance(first, Remembered):
+            posted.request_id = first.request_id
+            return Raw(first.answer, (JSON, (b"idempotency-replayed", b"true")))
+        try:
+            answer = encode(await self._scored(posted))
+        except BaseException:
+            self._idempotency.give_up(first)
+            raise
+        self._idempotency.end(first, posted.request_id, answer)
+        return Raw(answer, (JSON,))
+
+    async def _scored(self, posted: Posted) -> object:
         sent = self._read(posted.body, posted.content_type)
         posted.request_id = sent.request_id or posted.request_id or identifiers(posted.at)[0]
         if posted.grant is not None:
