@@ -144,7 +144,7 @@ def create_app(
         metrics.also(released)
     answering: dict[str, Answering] = dict(routers)
     if shelf is not None:
-        shelf.attach(make)
+        shelf.attach(lambda served: Router(served, make, settings.holdout))  # not followed, but with the hold-out
         metrics.also(shelf.metrics)
         answering |= {name: shelf.answering(name) for name in shelf}
 
@@ -322,11 +322,18 @@ def _add_routes(
         """Of all workers of this server together."""
         return Response(metrics.exposition(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
-    @app.get("/ping", tags=["MLflow and SageMaker"], summary="Ready, as SageMaker and MLflow ask")
-    @app.get("/health", tags=["MLflow and SageMaker"], summary="Ready, as MLflow asks")
+    @app.get(
+        "/ping",
+        tags=["MLflow and SageMaker"],
+        summary="Ready, as SageMaker and MLflow ask",
+        response_class=PlainTextResponse,
+    )
+    @app.get(
+        "/health", tags=["MLflow and SageMaker"], summary="Ready, as MLflow asks", response_class=PlainTextResponse
+    )
     async def ping() -> Response:
         """200 with an empty line, or 503."""
-        return Response("\n", status_code=200 if unready.reason() is None else 503, media_type="application/json")
+        return PlainTextResponse("\n", status_code=200 if unready.reason() is None else 503)
 
     @app.get("/version", tags=["MLflow and SageMaker"], summary="Version of Vigie", response_class=PlainTextResponse)
     async def version() -> PlainTextResponse:
