@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rollout_shop import VALUES, bundle_of, make_project, opened, register
 
 from vigie.bundle import DecisionRule
+from vigie.clock import FixedClock, parse_moment
 from vigie.lifecycle import parts
 from vigie.lifecycle.decided import chosen, decided
 from vigie.lifecycle.parts import Parts
+from vigie.lifecycle.serve import make_app, plan_project
 from vigie.release import HoldOut, Places
+from vigie.serving import ServingSettings
 
 N = 400
 
@@ -62,3 +71,17 @@ def test_each_score_holds_out_others() -> None:
     both = np.array([(a.holds(str(i)), b.holds(str(i))) for i in range(4_000)])
     assert abs(both.all(axis=1).mean() - 0.25) < 0.04
     assert not HoldOut("churn", 0.0).holds("1")
+
+
+@pytest.mark.parametrize("more", ["", '\n[serve]\nmemory = "1GB"\n'])
+def test_a_server_holds_out_the_same_customers_at_any_moment_and_in_any_memory(tmp_path: Path, more: str) -> None:
+    make_project(tmp_path, "holdout = 0.3\n" + more)
+    register(opened(tmp_path), bundle_of(3.0), "champion")
+    plan = plan_project(opened(tmp_path, FixedClock(parse_moment("2026-03-01"))), ["churn"])
+    held = HoldOut("churn", 0.3)
+    with TestClient(make_app(plan, ServingSettings())) as client:
+        for i in range(30):
+            answer = client.post("/v1/scores/churn/score", json={"customer_id": str(i), "values": VALUES})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["predictions"][0]["decision"] == ("leave" if held.holds(str(i)) else "contact")
+    assert 2 < sum(held.holds(str(i)) for i in range(30)) < 20

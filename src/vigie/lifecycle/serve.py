@@ -282,10 +282,13 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     shipping = _shipping(plan, journal)
     security = None if plan.security is None else plan.security.opened(tls=plan.tls is not None)
     following = None
-    if plan.project is not None and served and not isinstance(plan.clock, FixedClock):
+    if plan.project is not None:
+        from vigie.lifecycle.rollout import holdout_of
+
         project = online.project if online is not None else Project.open(plan.project, plan.environment, plan.clock)
-        following, holdout = _following(plan, project, online)
-        settings = replace(settings, holdout=holdout)
+        settings = replace(settings, holdout=holdout_of(project))
+        if served and not isinstance(plan.clock, FixedClock):
+            following = _following(plan, project, online)
     if plan.shelf:
         shelf = Shelf(
             [shelved(planned) for planned in plan.shelf],
@@ -332,10 +335,9 @@ def _defined(plan: ServePlan) -> dict[str, Bundle]:
     return found
 
 
-def _following(plan: ServePlan, project: Project, online: OnlineFeatures | None) -> tuple[Follower, float]:
-    """Who follows ledger and registry, and the share of the customers who are never acted on."""
+def _following(plan: ServePlan, project: Project, online: OnlineFeatures | None) -> Follower:
+    """Who follows ledger and registry while the server runs."""
     from vigie.bundle import load_bundle
-    from vigie.lifecycle.rollout import holdout_of
     from vigie.lifecycle.rollout_follow import Follower
     from vigie.serving import Served
 
@@ -345,7 +347,7 @@ def _following(plan: ServePlan, project: Project, online: OnlineFeatures | None)
         bundle = load_bundle(project.registry.bundle_path(project.registry.resolve(name, version)))
         return Served(name, version, bundle, online.lookup_of(name, bundle) if online and name in by_id else None)
 
-    return Follower(project, load), holdout_of(project)
+    return Follower(project, load)
 
 
 def _shipping(plan: ServePlan, journal: PredictionJournal) -> JournalShipping | None:

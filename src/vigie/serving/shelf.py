@@ -23,7 +23,7 @@ from vigie.errors import BundleError, VigieError
 from vigie.serving.messages import Row, ScoreAnswer
 from vigie.serving.model_card import ModelCard, card_of_cover
 from vigie.serving.refusal import RequestError, refused
-from vigie.serving.scoring import Asked, Scoring
+from vigie.serving.scoring import Answering, Asked
 from vigie.serving.served import Served
 from vigie.serving.shelf_metrics import ShelfMetrics
 from vigie.serving.shelf_size import bytes_of
@@ -64,7 +64,7 @@ class Shelved:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    scoring: Scoring
+    scoring: Answering
     size: int
 
 
@@ -95,9 +95,9 @@ class Shelf:
         self.models = {one.name: one for one in models}
         self._load, self._budget = load, budget
         self.metrics = metrics or ShelfMetrics()
-        self._make: Callable[[Served], Scoring] | None = None
+        self._make: Callable[[Served], Answering] | None = None
         self._held: OrderedDict[str, _Held] = OrderedDict()
-        self._opening: dict[str, asyncio.Task[Scoring]] = {}
+        self._opening: dict[str, asyncio.Task[Answering]] = {}
         self._failed: dict[str, _Failed] = {}
         self._readers = asyncio.Semaphore(READERS)
         self.resident = 0
@@ -113,7 +113,7 @@ class Shelf:
         """Names of the models that are held, the one asked for longest ago first."""
         return tuple(self._held)
 
-    def attach(self, make: Callable[[Served], Scoring]) -> None:
+    def attach(self, make: Callable[[Served], Answering]) -> None:
         """Say how a model is made ready to score and record."""
         self._make = make
 
@@ -129,7 +129,7 @@ class Shelf:
             if one.cover is not None
         ]
 
-    async def opened(self, name: str) -> Scoring:
+    async def opened(self, name: str) -> Answering:
         """The model, read if need be.
 
         Raises:
@@ -146,12 +146,12 @@ class Shelf:
         # A caller who goes away does not take the model from the others.
         return await asyncio.shield(task)
 
-    def _opened(self, name: str, task: asyncio.Task[Scoring]) -> None:
+    def _opened(self, name: str, task: asyncio.Task[Answering]) -> None:
         del self._opening[name]
         if not task.cancelled():
             task.exception()  # told to whoever waited; nobody may have
 
-    async def _open(self, name: str) -> Scoring:
+    async def _open(self, name: str) -> Answering:
         failed = self._failed.get(name)
         if failed is not None and stopwatch() - failed.at < RETRY_SECONDS:
             raise failed.problem
@@ -185,7 +185,7 @@ class Shelf:
         self._make_room()
         return scoring
 
-    def _read(self, shelved: Shelved, make: Callable[[Served], Scoring]) -> tuple[Scoring, int]:
+    def _read(self, shelved: Shelved, make: Callable[[Served], Answering]) -> tuple[Answering, int]:
         served = self._load(shelved)
         if shelved.cover is not None and served.bundle.hash != shelved.cover.hash:
             raise BundleError(
