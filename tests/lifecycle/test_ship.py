@@ -222,6 +222,35 @@ def test_segments_are_kept_for_a_while_and_then_removed_but_never_before_they_ar
     assert [event.id[0] for event in recorded(project)] == list("aabbcc"), "the lake has them"
 
 
+def test_files_of_a_day_that_is_over_are_put_together_and_nothing_else_changes(tmp_path: Path) -> None:
+    from vigie.lifecycle.erase import erase
+
+    project = opened(tmp_path)
+    for part in range(10):
+        journal = PredictionJournal(project.journal_folder)
+        journal.append([*some(3, f"{part}-"), *some(1, f"{part}-gone", customer="zz-gone")])
+        journal.close()
+        ship(project)
+    before = list(recorded(project))
+    assert len(project.lake.table(TABLE).file_uris()) == 10, "the day is not over"
+    journal = PredictionJournal(project.journal_folder)
+    journal.append(some(1, "tomorrow", NOW + DAY))
+    journal.close()
+    later = opened(tmp_path, NOW + DAY)
+
+    assert ship(later).rows == 1
+
+    assert len(later.lake.table(TABLE).file_uris()) == 2
+    assert list(recorded(later)) == [*before, *some(1, "tomorrow", NOW + DAY)]
+    path = segments.shipped(later.journal_folder)[0]
+    path.rename(later.journal_folder / path.name)
+    assert ship(later).found == 1, "which segments are there is still known"
+    erase(later, ["zz-gone"])
+    files = list(later.lake.path(TABLE).rglob("*.parquet"))
+    assert files and not any((pl.read_parquet(file)["customer"] == "zz-gone").any() for file in files)
+    assert len(list(recorded(later))) == 31
+
+
 def test_blank_lines_of_erased_customers_are_no_rows(project: Project) -> None:
     from vigie.journal.forget import forget
 

@@ -12,7 +12,9 @@ divided by ``day`` (of ``at``, UTC).
 from __future__ import annotations
 
 import logging
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from vigie.clock import DAY
+from vigie.clock import DAY, iso
 from vigie.definition.window import Window
 from vigie.errors import DataError, DefinitionError, JournalError, SettingsError
 from vigie.journal import Prediction, segments
@@ -39,7 +41,10 @@ SHIP_SECONDS = 300.0
 """Longest time that a prediction waits, if ``[journal] ship_seconds`` says nothing."""
 TOGETHER = 64 << 20
 """Bytes of segments in one commit, about: several small ones go together."""
+MOST_FILES = 8
+"""Files of a day that is over; where there are more they are put together."""
 _ROWS = 50_000
+_DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
 _TRIES = 8
 
 log = logging.getLogger(__name__)
@@ -189,7 +194,26 @@ def ship(
             if _expired(path, now - keep):
                 path.unlink(missing_ok=True)
                 done.expired += 1
+        if done.segments:
+            _compact(project.lake, now)
     return done
+
+
+def _compact(lake: Lake, now: int) -> None:
+    """Put the files of each day that is over together. No rows change; where somebody else writes, another time."""
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    table = lake.table(TABLE)
+    days = Counter(_DAY.findall(uri)[-1] for uri in table.file_uris())
+    today = iso(now)[:10]
+    for day, files in sorted(days.items()):
+        if files > MOST_FILES and day < today:
+            try:
+                table.optimize.compact(partition_filters=[("day", "=", day)])
+            except CommitFailedError:
+                log.info("%s of %s is compacted another time: others write to it", day, TABLE)
+            except (DeltaError, OSError) as error:
+                log.warning("%s of %s cannot be compacted: %s", day, TABLE, error)
 
 
 def _together(paths: Sequence[Path]) -> Iterator[list[tuple[Path, int]]]:
