@@ -92,6 +92,16 @@ def test_versions_that_cannot_be_released(project: Project, arguments: dict[str,
         releases.plan_rollout(project, "churn")
 
 
+def test_an_ab_test_knows_the_range_of_a_cost_matrix_of_numbers(project: Project) -> None:
+    with pytest.raises(SettingsError, match="the value of a decision has no range"):
+        releases.plan_rollout(project, "churn", strategy="ab")
+    file = project.settings.root / "churn.py"
+    file.write_text(file.read_text().replace('customer_value=people["worth"]', "customer_value=200"))
+    plan = releases.plan_rollout(opened(project.settings.root), "churn", strategy="ab").plan
+    # Acting costs 11 for one who stays, and brings 0.3 · (200 − 10) − 1 of one who would leave.
+    assert (plan.rails.value_low, plan.rails.value_high) == pytest.approx((-11, 56))
+
+
 @pytest.mark.parametrize("said", ["holdout = 1.0", 'holdout = "2%"', "holdout = true"])
 def test_a_hold_out_that_is_no_share_is_refused(tmp_path: Path, said: str) -> None:
     make_project(tmp_path, f"{said}\n")

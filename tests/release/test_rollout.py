@@ -148,6 +148,7 @@ def test_the_strategies() -> None:
     valued = Guardrails(value_low=-1, value_high=5)
     assert way("ab", valued) == [("shadow", 0.0), ("bake", 0.5)]
     assert plan_of("ab", SAID, valued).rails.judged == ("errors", "latency", "value")
+    assert plan_of("ab", SAID, valued).rails.value_loss == 0
     with pytest.raises(SettingsError, match="an A/B test is about value"):
         plan_of("ab", SAID, RAILS)
     with pytest.raises(SettingsError, match="no strategy is called 'green'"):

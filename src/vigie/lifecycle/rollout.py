@@ -150,11 +150,26 @@ def plan_rollout(
         raise RegistryError(
             f"version {champion.version} of {score} is the champion already", remedy="name another with --version"
         )
-    rails = Guardrails.of(project.settings.rollout).without(*without)
+    said = dict(project.settings.rollout)
+    if strategy == "ab" and not {"value_low", "value_high"} & set(said):
+        said |= _range_of_value(project, score)
+    rails = Guardrails.of(said).without(*without)
     plan = plan_of(strategy, project.settings.rollout, rails)
     shares = dict.fromkeys(step.share for step in plan.steps if step.share)
     seen = tuple((share, seen_after(plan.rails, share)) for share in shares)
     return RolloutPlan(score, str(champion.version), str(challenger.version), plan, seen)
+
+
+def _range_of_value(project: Project, score: str) -> dict[str, float]:
+    """The least and the greatest sum of a cost matrix that is the same for every customer; none where it is not."""
+    from vigie.bundle.payoff_values import payoff_values
+    from vigie.features.rowwise import leaves
+
+    payoff = project.score(score).decision.payoff()
+    if leaves(payoff.expressions()):
+        return {}
+    sums = [float(one) for one in payoff_values(payoff, {}, 1).sums()]
+    return {"value_low": min(sums), "value_high": max(sums)}
 
 
 def start_rollout(project: Project, ledger: Ledger, planned: RolloutPlan, by: str = "") -> Rollout:

@@ -98,12 +98,13 @@ def plan_of(strategy: str, said: Mapping[str, Any], rails: Guardrails) -> Plan:
         case "blue-green":
             shares = (BLUE_GREEN,)
         case "ab":
-            shares, rails = (0.5,), rails.without("scores", "decisions")
+            # Scores and decisions are what is tried, and a draw is no reason to change.
+            shares, rails = (0.5,), replace(rails.without("scores", "decisions"), value_loss=0.0)
             if "value" not in rails.judged:
                 raise SettingsError(
                     "an A/B test is about value, and the value of a decision has no range",
                     where=_WHERE,
-                    remedy="give value_low and value_high: the least and the greatest sum of the cost matrix",
+                    remedy="the cost matrix differs by customer: give value_low and value_high, its least and greatest sum",
                 )
     first = [replace(step, kind="shadow")] if chosen["shadow"] else []
     between = [replace(step, share=share) for share in shares[:-1]]
