@@ -251,6 +251,19 @@ def test_files_of_a_day_that_is_over_are_put_together_and_nothing_else_changes(t
     assert len(list(recorded(later))) == 31
 
 
+def test_what_the_lake_lost_is_not_removed_but_shipped_again(tmp_path: Path) -> None:
+    project = opened(tmp_path)
+    journal = PredictionJournal(project.journal_folder)
+    journal.append(some(3, "a"))
+    journal.close()
+    ship(project)
+    shutil.rmtree(project.lake.path(TABLE))
+    later = opened(tmp_path, NOW + 40 * DAY)
+
+    assert (ship(later).expired, len(segments.waiting(later.journal_folder))) == (0, 1)
+    assert ship(later).rows == 3 and in_lake(later) == ["a000", "a001", "a002"]
+
+
 def test_blank_lines_of_erased_customers_are_no_rows(project: Project) -> None:
     from vigie.journal.forget import forget
 

@@ -190,10 +190,15 @@ def ship(
             behind += sum(size for _, size in together)
             if progress is not None:
                 progress("ship predictions", behind / total)
-        for path in segments.shipped(folder):
-            if _expired(path, now - keep):
+        over = [path for path in segments.shipped(folder) if _expired(path, now - keep)]
+        known = has_segments(project.lake, [path.name for path in over]) if over else set()
+        for path in over:
+            if path.name in known:
                 path.unlink(missing_ok=True)
                 done.expired += 1
+            else:
+                log.warning("%s is not in the lake any more: it goes there again", path)
+                path.rename(folder / path.name)
         if done.segments:
             _compact(project.lake, now)
     return done
