@@ -88,7 +88,7 @@ class Tables:
         self.ratio = np.stack([ratio[0:2], ratio[2:4]])
         self.floor = np.stack([np.zeros_like(floor), floor])
         moved = latency.edges_of(rails.latency_factor)
-        j = np.arange(len(LATENCY_EDGES) - moved)
+        j = np.asarray(latency.compared(rails.latency_factor, rails.latency_floor))
         self.slow = self._edges(share, len(LATENCY_EDGES) + 1, j, (0, moved), rails.latency_beyond, (1,))
         j = np.arange(len(SCORE_EDGES))
         self.score = self._edges(share, len(SCORE_EDGES) + 1, j, (0, 0), rails.score_distance, (1, -1))
@@ -177,7 +177,7 @@ def product(share: float, d: dict[str, Array]) -> Array:
     return np.array(
         [
             failures.harm(e, RAILS.errors_factor, RAILS.errors_floor),
-            latency.harm(e, RAILS.latency_factor, RAILS.latency_beyond),
+            latency.harm(e, RAILS.latency_factor, RAILS.latency_beyond, RAILS.latency_floor),
             scores.harm(e, RAILS.score_distance),
             decisions.harm(e, RAILS.decision_difference),
         ]

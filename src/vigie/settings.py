@@ -109,6 +109,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "errors_floor": "share of requests in which it may fail whatever the champion does; default 0.002",
         "latency_factor": "how many times as long it may take, at every quantile; in powers of √2; inf: not judged; default 1.41",
         "latency_beyond": "share of requests that may take longer still; default 0.02",
+        "latency_floor": "seconds that it may take whatever the champion takes; default 0.005",
         "score_distance": "Kolmogorov's distance allowed between the scores of both; 1: not judged; default 0.05",
         "decision_difference": "difference allowed between the shares of customers acted on; 1: not judged; default 0.05",
         "value_loss": "share of the champion's value that may be lost, once outcomes are known; default 0.1",

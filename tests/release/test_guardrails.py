@@ -86,6 +86,19 @@ def test_nothing_counted_shows_nothing() -> None:
     assert {one.state for one in judge(Evidence(), RAILS)} == {"open"}
 
 
+def test_what_is_fast_enough_may_take_many_times_as_long() -> None:
+    share, n = 0.5, 20_000
+    r = np.random.default_rng(5)
+    part = Concurrent(share, arm(r, n, seconds=2e-5), arm(r, n, seconds=6e-4))
+    states = {floor: judge(Evidence((part,)), Guardrails(latency_floor=floor))[1].state for floor in (0.0, 0.005)}
+    assert states == {0.0: "harmful", 0.005: "passed"}
+    # A slow tail is seen all the same, and so is a median that leaves what is fast enough.
+    slow = Concurrent(share, arm(r, n, seconds=2e-5), arm(r, n, seconds=6e-4))
+    slow.challenger[LATENCY + 2 : LATENCY + 8] *= 0.9
+    slow.challenger[LATENCY + 20] += n - slow.challenger[LATENCY:SCORE].sum()
+    assert judge(Evidence((slow,)), Guardrails())[1].state == "harmful"
+
+
 def test_errors_below_the_floor_are_nobodys_concern() -> None:
     part = Concurrent(
         0.1, arm(np.random.default_rng(0), 90_000, errors=0.0), arm(np.random.default_rng(1), 10_000, errors=0.0)
@@ -128,6 +141,7 @@ def test_a_guardrail_that_is_off_shares_no_error_with_the_others() -> None:
         {"errors_factor": 0.9},
         {"latency_factor": math.nan},
         {"errors_floor": 0},
+        {"latency_floor": 60},
         {"value_low": 5.0, "value_high": 1.0},
         {"value_loss": 1.0},
     ],

@@ -17,7 +17,7 @@ from vigie.bundle import Bundle, LinearModel
 from vigie.clock import FixedClock
 from vigie.errors import BundleError, InputError
 from vigie.journal import Prediction, PredictionJournal, read
-from vigie.release import Places, pooled
+from vigie.release import Guardrails, Places, judge, pooled
 from vigie.release.cells import ACTED, ERRORS, LATENCY, LATENCY_EDGES, MONEY_KNOWN, SCORE, UNITS
 from vigie.serving import Served, ServingSettings, create_app
 from vigie.serving.router import Router
@@ -187,8 +187,14 @@ def test_a_failing_challenger_fails_no_request(
     assert f'vigie_rollout_failures_total{{score="churn"}} {arms.count("fallback") - in_batch + 1}.0' in told
     assert 'vigie_rollout_answers_total{score="churn"} 0.0' in told
     # The batch is one request, and one failure.
-    assert (found.challenger[UNITS], found.challenger[ERRORS], found.champion[ERRORS]) == (mine + 1, mine + 1, 0)
-    assert found.challenger[SCORE:].sum() == mine + 1  # with what the champion said in its place
+    assert (found.challenger[ERRORS], found.champion[ERRORS]) == (mine + 1, 0)
+    assert found.challenger[UNITS] == mine + in_batch
+    assert found.challenger[SCORE:].sum() == mine + in_batch  # with what the champion said in its place
+    assert found.challenger[LATENCY:SCORE].sum() == mine  # with what the caller waited
+    assert found.challenger[LATENCY:SCORE].sum() + found.champion[LATENCY:SCORE].sum() == 40
+    # Nothing but errors is held against it: it took no longer, and said what the champion says.
+    verdicts = judge(pooled([trial.take()], SHARES), Guardrails())
+    assert {one.guardrail for one in verdicts if one.state == "harmful"} == {"errors"}
 
 
 def test_a_request_that_both_refuse_counts_against_nobody(

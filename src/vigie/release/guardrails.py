@@ -31,6 +31,7 @@ class Guardrails:
         errors_floor: It may fail in this share of requests whatever the champion does.
         latency_factor: It may take so many times as long, at every quantile; taken to the nearest power of √2.
         latency_beyond: Share of requests that may take longer still.
+        latency_floor: Seconds that it may take whatever the champion takes, 0 … 10.
         score_distance: Kolmogorov's distance between the scores of both, a share of customers.
         decision_difference: Difference between the shares of customers acted on.
         value_loss: Share of the champion's value that its decisions may lose, judged as outcomes become known.
@@ -46,6 +47,7 @@ class Guardrails:
     errors_floor: float = 0.002
     latency_factor: float = math.sqrt(2)
     latency_beyond: float = 0.02
+    latency_floor: float = 0.005
     score_distance: float = 0.05
     decision_difference: float = 0.05
     value_loss: float = 0.1
@@ -74,6 +76,12 @@ class Guardrails:
                 raise SettingsError(
                     f"{name} = {getattr(self, name)} is below 1", where=_WHERE, remedy="1 means: as the champion"
                 )
+        if not 0 <= self.latency_floor <= 10:
+            raise SettingsError(
+                f"latency_floor = {self.latency_floor} is not from 0 to 10",
+                where=_WHERE,
+                remedy="give seconds that nobody minds, such as 0.005",
+            )
         if not (self.value_low <= self.value_high and self.value_loss < 1):
             raise SettingsError(
                 "the value of a decision has no range, or all of it may be lost",
@@ -201,11 +209,13 @@ def _looks(name: str, e: Evidence, g: Guardrails) -> tuple[Callable[[], float], 
         case "latency":
             times = (latency.quantile(champion, 0.95), latency.quantile(challenger, 0.95))
             factor = math.sqrt(2) ** latency.edges_of(g.latency_factor)
-            allowed = f"{factor:.3g} times the champion's, {g.latency_beyond:.0%} of requests aside"
-            limits = (e, g.latency_factor, g.latency_beyond)
+            allowed = (
+                f"{factor:.3g} times the champion's, or {g.latency_floor:g}; {g.latency_beyond:.0%} of requests aside"
+            )
+            fast = (e, g.latency_factor, g.latency_beyond, g.latency_floor)
             return (
-                lambda: latency.harm(*limits),
-                lambda: latency.safe(*limits),
+                lambda: latency.harm(*fast),
+                lambda: latency.safe(*fast),
                 (*times, "95 % of requests took at most, seconds", allowed),
             )
         case "scores":

@@ -1,8 +1,8 @@
 """Latency: is the challenger slower than it may be, at any quantile?
 
 The claim is that at most a share ``beyond`` more of its requests take longer than ``factor · c`` than of the champion's take
-longer than ``c``, for every c: a factor on every quantile, apart from a few requests. It is looked at at every edge of the
-histogram at once, half an octave apart, and the average wealth over the edges counts, so that a slow median and a slow tail
+longer than ``c``, for every c: a factor on every quantile, apart from a few requests. Whatever takes less than ``floor``
+is fast enough: three times as long as 20 µs hurts nobody. It is looked at at every edge of the histogram at once, half an octave apart, and the average wealth over the edges counts, so that a slow median and a slow tail
 are both seen without saying which was expected. A stochastic order rather than a mean, as in Lindon, Sanden & Shirikian
 2022 (*Rapid regression detection in software deployments through sequential testing*, KDD), with a tolerance.
 
@@ -12,6 +12,7 @@ Only requests for a single customer count: they are drawn between the arms, othe
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 
@@ -29,20 +30,27 @@ def edges_of(factor: float) -> int:
     return max(round(2 * math.log2(factor)), 0)
 
 
-def harm(evidence: Evidence, factor: float, beyond: float) -> float:
+def compared(factor: float, floor: float) -> range:
+    """Edges of the champion's histogram that are compared, each with the challenger's so many edges above."""
+    moved = edges_of(factor)
+    return range(max(bisect_left(LATENCY_EDGES, floor) - moved, 0), len(LATENCY_EDGES) - moved)
+
+
+def harm(evidence: Evidence, factor: float, beyond: float, floor: float = 0.0) -> float:
     """Logarithm of the evidence that the challenger is slower than it may be, at some quantile.
 
     Args:
         evidence: All that was counted.
         factor: It may take so many times as long; taken to the nearest power of √2.
         beyond: Share of requests that may take longer still, 0 … 1.
+        floor: Seconds that it may take whatever the champion takes, below the last edge.
     """
-    return float(mixed(_wealth(evidence, factor, beyond, opposite=False)))
+    return float(mixed(_wealth(evidence, factor, beyond, floor, opposite=False)))
 
 
-def safe(evidence: Evidence, factor: float, beyond: float) -> float:
+def safe(evidence: Evidence, factor: float, beyond: float, floor: float = 0.0) -> float:
     """Logarithm of the evidence that it is not, at every edge."""
-    return float(mixed(_wealth(evidence, factor, beyond, opposite=True), axis=(1, 2)).min())
+    return float(mixed(_wealth(evidence, factor, beyond, floor, opposite=True), axis=(1, 2)).min())
 
 
 def quantile(cells: Array, share: float, start: int = LATENCY) -> float:
@@ -54,14 +62,14 @@ def quantile(cells: Array, share: float, start: int = LATENCY) -> float:
     return LATENCY_EDGES[min(place, len(LATENCY_EDGES) - 1)]
 
 
-def _wealth(evidence: Evidence, factor: float, beyond: float, *, opposite: bool) -> Array:
+def _wealth(evidence: Evidence, factor: float, beyond: float, floor: float, *, opposite: bool) -> Array:
     moved = edges_of(factor)
-    compared = len(LATENCY_EDGES) - moved
+    edges = np.asarray(compared(factor, floor))
 
     def answers(part: Concurrent) -> tuple[Array, Array, Array, Array]:
         slow0, n0 = above(part.champion, LATENCY, LATENCY_EDGES)
         slow1, n1 = above(part.challenger, LATENCY, LATENCY_EDGES)
-        slow0, slow1 = slow0[:compared], slow1[moved:]
+        slow0, slow1 = slow0[edges], slow1[edges + moved]
         return n0 - slow0, slow0, n1 - slow1, slow1
 
-    return wealth(evidence.concurrent, answers, compared, margin=beyond, opposite=opposite)
+    return wealth(evidence.concurrent, answers, len(edges), margin=beyond, opposite=opposite)

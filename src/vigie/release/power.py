@@ -80,10 +80,11 @@ def slower(rails: Guardrails, share: float, champion: Array, times: float) -> fl
     """Customers until it is seen that requests take *times* as long as in the *champion*'s cells; *times* in powers of √2."""
     slow, n = above(champion, LATENCY, LATENCY_EDGES)
     moved, by = latency.edges_of(rails.latency_factor), latency.edges_of(times)
-    compared = len(LATENCY_EDGES) - moved
+    edges = np.asarray(latency.compared(rails.latency_factor, rails.latency_floor))
+    compared = len(edges)
     # Above edge j + moved lie those of the challenger that lay above edge j + moved − by before they were slowed down.
-    at = np.arange(compared) + moved - by
-    before, after = slow[:compared] / n, np.where(at >= 0, slow[np.maximum(at, 0)] / n, 1.0)
+    at = edges + moved - by
+    before, after = slow[edges] / n, np.where(at >= 0, slow[np.maximum(at, 0)] / n, 1.0)
     values = contrast(share, CENTRES, margin=rails.latency_beyond)
     chances = np.stack([_chances(share, float(b), float(a)) for b, a in zip(before, after, strict=True)])
     return _needed(

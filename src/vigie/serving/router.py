@@ -210,7 +210,7 @@ class Router:
             answer = await now.champion.score(rows, asked, drawn)
         except Exception as error:
             if arm == CHAMPION and _is_ours(error):
-                self._count_failure(now, units)
+                self._count_failure(now, units, stopwatch() - started)
             raise
         if arm == CHAMPION:
             self._count(now, rows, units, asked, answer, stopwatch() - started)
@@ -232,10 +232,10 @@ class Router:
                 answer = await now.champion.score(rows, asked, now.draws[FALLBACK])
             except Exception as second:
                 if _is_ours(second):
-                    self._count_failure(now, units)
+                    self._count_failure(now, units, stopwatch() - started)
                 raise  # the request is at fault where the champion refuses it, too
             self._tell(FAILED)
-            self._count_failure(now, units, answer)
+            self._count_failure(now, units, stopwatch() - started, answer)
             return answer
         self._tell(CHALLENGED)
         self._count(now, rows, units, asked, answer, stopwatch() - started)
@@ -282,15 +282,23 @@ class Router:
     def _shadowed(self, shadow: Shadow, shown: Shown) -> None:
         self._tell(SHADOWED if shadow.put(shown) else DROPPED)
 
-    def _count_failure(self, now: Routing, units: Sequence[Unit | None], answer: ScoreAnswer | None = None) -> None:
-        """A request failed. It is one failure, however many customers it was for."""
-        if now.trial is None or now.shadow is not None or units[0] is None:
+    def _count_failure(
+        self, now: Routing, units: Sequence[Unit | None], seconds: float, answer: ScoreAnswer | None = None
+    ) -> None:
+        """A request failed. It is one failure, however many customers it was for, and all of them count.
+
+        Were they left out, one arm would have fewer customers than were drawn for it, and everything else about it would seem
+        to differ. The time is what the caller waited.
+        """
+        if now.trial is None or now.shadow is not None:
             return
-        look = None
-        if answer is not None:
-            one = answer.predictions[0]
-            look = (one.score, one.decision == now.champion.served.bundle.decision.act)
-        now.trial.count(units[0], now.step, failed=True, look=look, seconds=None)
+        act = now.champion.served.bundle.decision.act
+        took = seconds if len(units) == 1 else None
+        for i, unit in enumerate(units):
+            if unit is not None:
+                one = answer.predictions[i] if answer is not None else None
+                look = None if one is None else (one.score, one.decision == act)
+                now.trial.count(unit, now.step, failed=i == 0, look=look, seconds=took)
 
 
 def _share(now: Routing) -> float:
