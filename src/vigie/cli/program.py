@@ -29,6 +29,7 @@ from vigie.cli import (
     serve,
     stream,
     train,
+    tryout,
 )
 from vigie.settings import quiet_dependencies
 
@@ -75,6 +76,7 @@ program.add_typer(
     features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"
 )
 program.command("serve", rich_help_panel="Use")(serve.serve)
+program.command("try", rich_help_panel="Use")(tryout.tryout)
 program.add_typer(keys.group, name="keys", help="Who may call the API.", rich_help_panel="Use")
 program.add_typer(
     rollout.group, name="rollout", help="Release a version step by step, and back by itself.", rich_help_panel="Use"
