@@ -100,7 +100,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "rollout": {
         "shares": "the challenger's share of the customers in each step; default [0.01, 0.1, 0.5]",
         "shadow": "whether a rollout begins with a shadow, which answers nobody; default true",
-        "min_requests": "customers counted in a step before it may be left; default 200",
+        "min_requests": "customers who had the challenger in a step before it may be left; default 50",
         "step_seconds": "time in a step before it may be left; default 300",
         "bake_seconds": "time in the last step before a promotion; default 1800",
         "max_seconds": "time in a step after which the rollout ends without a verdict; default 604800, a week",

@@ -54,6 +54,7 @@ def test_a_customer_seen_again_was_drawn_among_those_who_had_the_champion() -> N
     # Of the 90 % above the first share, 40 points of 100 come below the second.
     assert [one.probability for one in evidence.concurrent] == pytest.approx([0.5, 0.4 / 0.9])
     assert evidence.units == {0: 0, 1: 0, 2: 1200}
+    assert evidence.challenged == {0: 0, 1: 0, 2: 600}
 
 
 def test_bins_hold_what_lies_between_their_edges() -> None:

@@ -61,8 +61,8 @@ def test_a_whole_way_to_promotion() -> None:
     assert (rollout.now.kind, rollout.share, rollout.running) == ("shadow", 0.0, True)
     at = 0
     for share in (0.1, 0.5):
-        seen = Evidence(units={rollout.step: 100})
-        assert next_move(rollout, verdicts(), Evidence(units={rollout.step: 99}), at + 61 * SECOND) is None
+        seen = Evidence(challenged={rollout.step: 100})
+        assert next_move(rollout, verdicts(), Evidence(challenged={rollout.step: 99}), at + 61 * SECOND) is None
         assert next_move(rollout, verdicts(), seen, at + 59 * SECOND) is None
         at += 60 * SECOND
         move = next_move(rollout, verdicts(), seen, at)
@@ -70,7 +70,7 @@ def test_a_whole_way_to_promotion() -> None:
         rollout = book.write(move, at)
         assert rollout.share == share
     assert rollout.now.kind == "bake"
-    seen = Evidence(units={2: 5_000})
+    seen = Evidence(challenged={2: 5_000})
     assert next_move(rollout, verdicts(**PASSED), seen, at + 599 * SECOND) is None
     assert next_move(rollout, verdicts(**PASSED | {"errors": "open"}), seen, at + 600 * SECOND) is None
     move = next_move(rollout, verdicts(**PASSED), seen, at + 600 * SECOND)
@@ -78,7 +78,7 @@ def test_a_whole_way_to_promotion() -> None:
     done = book.write(move, at + 600 * SECOND)
     assert (done.status, done.winner, done.share, done.running, done.applied) == ("promoted", "4", 0.0, False, False)
     assert book.write(Move("applied", {}), at + 601 * SECOND).applied
-    assert book.lines[-2].body["units"] == {"2": 5000}
+    assert book.lines[-2].body["challenged"] == {"2": 5000}
     assert book.lines[-2].body["verdicts"][0]["champion"] is None  # NaN is nothing that JSON knows
 
 
@@ -96,13 +96,13 @@ def test_harm_ends_every_step_at_once(steps: int) -> None:
 
 def test_what_was_not_shown_in_time_is_not_promoted() -> None:
     book, rollout = begun()
-    move = next_move(rollout, verdicts(), Evidence(units={0: 7}), 3600 * SECOND)
+    move = next_move(rollout, verdicts(), Evidence(challenged={0: 7}), 3600 * SECOND)
     assert move is not None
-    assert (move.kind, move.body["reason"]) == ("inconclusive", "7 customers were seen, 100 are needed")
+    assert (move.kind, move.body["reason"]) == ("inconclusive", "7 customers had the challenger, 100 are needed")
     for step in (1, 2):
         rollout = book.write(Move("advanced", {"step": step}), 0)
     almost = verdicts(**PASSED | {"errors": "open"})
-    move = next_move(rollout, almost, Evidence(units={2: 9_000}), 3600 * SECOND)
+    move = next_move(rollout, almost, Evidence(challenged={2: 9_000}), 3600 * SECOND)
     assert move is not None
     assert (move.kind, move.body["reason"]) == ("inconclusive", "not shown in time: errors")
     assert book.write(move, 0).winner is None

@@ -186,7 +186,7 @@ def _show_steps(plan: Plan, at: int) -> None:
             str(number + 1),
             step.kind,
             f"{step.share:.0%}",
-            f"{step.min_units:,} customers, {_duration(step.min_seconds)}",
+            f"{step.min_units:,} customers had it, {_duration(step.min_seconds)}",
             _duration(step.max_seconds),
         ]
         for number, step in enumerate(plan.steps)
@@ -216,7 +216,8 @@ def _show_status(found: RolloutStatus) -> None:
         screen.say(escape(rollout.reason))
     if rollout.running:
         _show_steps(rollout.plan, rollout.step)
-        screen.say(f"{found.evidence.units.get(rollout.step, 0):,} customers counted in this step")
+        counted, had = (one.get(rollout.step, 0) for one in (found.evidence.units, found.evidence.challenged))
+        screen.say(f"{counted:,} customers counted in this step, {had:,} of them had the challenger")
     elif rollout.winner is not None and not rollout.applied:
         screen.say(f"the registry does not know yet: [bold]vigie rollout apply {found.score}[/]")
     _show_verdicts(found.verdicts)

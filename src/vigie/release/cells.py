@@ -117,12 +117,14 @@ class Evidence:
         shadow: Cells of the shadow, shape (:data:`SHADOW_CELLS`,).
         dropped: Customers whom the shadow had no time for.
         units: Customers counted in each step, by its number, both arms together.
+        challenged: Of them, those who had the challenger; in the shadow, whom it scored.
     """
 
     concurrent: tuple[Concurrent, ...] = ()
     shadow: Array = field(default_factory=lambda: np.zeros(SHADOW_CELLS))
     dropped: int = 0
     units: Mapping[int, int] = field(default_factory=dict)
+    challenged: Mapping[int, int] = field(default_factory=dict)
 
     def of(self, arm: str) -> Array:
         """Cells of ``"champion"`` or ``"challenger"`` over all probabilities: to be shown, not to be tested."""
@@ -156,13 +158,16 @@ def pooled(workers: Sequence[Mapping[str, Sequence[float]]], shares: Sequence[fl
             found = np.asarray(cells, dtype=np.float64)
             sums[key] = sums[key] + found if key in sums else found
     shadow, dropped, units = np.zeros(SHADOW_CELLS), 0, dict.fromkeys(range(len(shares)), 0)
+    challenged = dict(units)
     draws: dict[tuple[int, int], dict[str, Array]] = {}
     for key, found in sums.items():
         parts = key.split("/")
         if key == DROPPED:
             dropped = int(found[0])
             continue
-        units[int(parts[0])] = units.get(int(parts[0]), 0) + int(found[UNITS])
+        units[int(parts[0])] += int(found[UNITS])
+        if parts[-1] != "champion":
+            challenged[int(parts[0])] += int(found[UNITS])
         if parts[1] == SHADOW:
             shadow = shadow + found
         else:
@@ -173,7 +178,7 @@ def pooled(workers: Sequence[Mapping[str, Sequence[float]]], shares: Sequence[fl
         none = np.zeros(ARM_CELLS)
         probability = (shares[step] - before) / (1 - before)
         concurrent.append(Concurrent(probability, arms.get("champion", none), arms.get("challenger", none)))
-    return Evidence(tuple(concurrent), shadow, dropped, units)
+    return Evidence(tuple(concurrent), shadow, dropped, units, challenged)
 
 
 def above(cells: Array, start: int, edges: Sequence[Any]) -> tuple[Array, float]:

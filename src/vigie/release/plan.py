@@ -27,7 +27,7 @@ class Step:
         kind: ``"shadow"``: scores beside the champion and answers nobody; ``"canary"``: answers its share; ``"bake"``:
             likewise, and the last: it ends with a promotion where every guardrail is passed.
         share: Of the customers who get the challenger, 0 … below 1.
-        min_units: Customers counted in the step before it may be left, both arms together.
+        min_units: Customers who had the challenger in the step, or were scored by it in the shadow, before it may be left.
         min_seconds: Time in the step before it may be left.
         max_seconds: Time after which a step that could not be left ends the rollout without a verdict.
     """
@@ -62,12 +62,12 @@ class Plan:
 KEYS = {
     "shares": (0.01, 0.1, 0.5),
     "shadow": True,
-    "min_requests": 200,
+    "min_requests": 50,
     "step_seconds": 5 * _MINUTE,
     "bake_seconds": 30 * _MINUTE,
     "max_seconds": 7 * _DAY,
 }
-"""Keys of ``[rollout]`` that say how to go, and their defaults; ``min_requests`` counts customers in a step."""
+"""Keys of ``[rollout]`` that say how to go, and their defaults; ``min_requests`` counts customers who had the challenger in a step."""
 
 
 def plan_of(strategy: str, said: Mapping[str, Any], rails: Guardrails) -> Plan:

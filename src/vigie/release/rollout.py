@@ -204,7 +204,7 @@ def next_move(rollout: Rollout, verdicts: Iterable[Verdict], evidence: Evidence,
     """
     found = tuple(verdicts)
     step, seconds = rollout.now, (now - rollout.since) / 1e6
-    seen = evidence.units.get(rollout.step, 0)
+    seen = evidence.challenged.get(rollout.step, 0)
     facts = facts_of(rollout, found, evidence)
     harmful = [one for one in found if one.state == "harmful"]
     if harmful:
@@ -217,7 +217,7 @@ def next_move(rollout: Rollout, verdicts: Iterable[Verdict], evidence: Evidence,
     elif enough and not missing:
         return Move(PROMOTED, {**facts, "reason": "every guardrail was passed"})
     if seconds >= step.max_seconds:
-        reason = f"{seen} customers were seen, {step.min_units} are needed" if not enough else ""
+        reason = f"{seen} customers had the challenger, {step.min_units} are needed" if not enough else ""
         reason = reason or f"not shown in time: {', '.join(missing)}"
         return Move(INCONCLUSIVE, {**facts, "reason": reason})
     return None
@@ -229,6 +229,7 @@ def facts_of(rollout: Rollout, verdicts: Iterable[Verdict], evidence: Evidence) 
         "rollout": rollout.id,
         "at_step": rollout.step,
         "units": {str(step): units for step, units in evidence.units.items()},
+        "challenged": {str(step): units for step, units in evidence.challenged.items()},
         "dropped": evidence.dropped,
         "verdicts": [
             {key: None if isinstance(one, float) and math.isnan(one) else one for key, one in asdict(verdict).items()}
