@@ -73,6 +73,7 @@ class V2Routes:
         self._answering, self._described, self._unready = answering, described, unready
         self._clock, self._metrics = clock, metrics
         self._infer = _InferRoute(self, clock=clock, metrics=metrics, settings=settings)
+        self._kinds: dict[str, tuple[Described, dict[str, Kind]]] = {}
         self.answering, self.max_rows = answering, settings.max_rows
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,7 +124,11 @@ class V2Routes:
 
     def kinds(self, name: str) -> dict[str, Kind]:
         """The inputs of a model."""
-        return {one: kind for one, (kind, _) in self._described(name).signature.items()}
+        described = self._described(name)
+        known = self._kinds.get(name)
+        if known is None or known[0] is not described:
+            known = self._kinds[name] = (described, {one: kind for one, (kind, _) in described.signature.items()})
+        return known[1]
 
     def model(self, path: str) -> tuple[str, str | None]:
         """Name and version that a path names; the version is ``None`` where it names none.
