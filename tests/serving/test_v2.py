@@ -11,11 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vigie.bundle import Bundle, Scorer
 from vigie.clock import FixedClock
+from vigie.definition import Kind
 from vigie.journal import PredictionJournal
 from vigie.serving import Served, create_app
+from vigie.serving.refusal import RequestError
+from vigie.serving.v2_messages import OUTPUTS, Inference, error_of, read_inference
+from vigie.serving.v2_tensors import DATATYPES
 
 from .test_run import running
 
@@ -310,6 +316,62 @@ def test_binary_texts_that_do_not_end_with_the_tensor(client: TestClient, size: 
     assert answer.status_code == 400
     told = answer.json()["error"]
     assert "ends behind the tensor" in told or "belong to no input" in told
+
+
+NAMES = st.sampled_from(
+    [
+        "customers_age",
+        "customers_country",
+        "customers_newsletter",
+        "customers_since",
+        "customers_worth",
+        "customer_id",
+        "x",
+    ]
+)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+)
+TENSORS = st.fixed_dictionaries(
+    {
+        "name": NAMES,
+        "shape": st.lists(st.integers(-2, 4), max_size=3) | SCALARS,
+        "datatype": st.sampled_from([*DATATYPES, "BF16", ""]) | SCALARS,
+    },
+    optional={
+        "data": st.lists(SCALARS | st.lists(SCALARS, max_size=2), max_size=4) | SCALARS,
+        "parameters": st.fixed_dictionaries({}, optional={"binary_data_size": SCALARS | st.integers(0, 20)}),
+    },
+)
+REQUESTS = st.fixed_dictionaries(
+    {"inputs": st.lists(TENSORS, max_size=4) | SCALARS},
+    optional={
+        "id": SCALARS,
+        "parameters": st.dictionaries(st.sampled_from(["as_of", "binary_data_output", "y"]), SCALARS),
+        "outputs": st.lists(st.fixed_dictionaries({"name": st.sampled_from([*OUTPUTS, "x"])}), max_size=3),
+    },
+)
+
+
+@given(request=REQUESTS | SCALARS, tail=st.binary(max_size=60), length=st.none() | st.integers(-1, 400))
+@settings(max_examples=300)
+def test_whatever_is_sent_is_scored_or_refused_with_a_reason(request: Any, tail: bytes, length: int | None) -> None:
+    head = json.dumps(request).encode()
+    kinds = {"customers_age": Kind.NUMBER, "customers_country": Kind.CATEGORY, "customers_newsletter": Kind.BOOLEAN}
+    kinds |= {"customers_since": Kind.TIME, "customers_worth": Kind.NUMBER}
+    for body, size in ((head, None), (head + tail, len(head)), (head + tail, length)):
+        found = read_or_refusal(body, size if size is None or size >= 0 else None, kinds)
+        if isinstance(found, RequestError):
+            assert found.status == 422 and error_of(found.details).error
+        else:
+            assert found.rows and found.outputs
+
+
+def read_or_refusal(body: bytes, length: int | None, kinds: dict[str, Kind]) -> Inference | RequestError:
+    try:
+        return read_inference(body, length, kinds, 100)
+    except RequestError as problem:
+        return problem
 
 
 def test_metadata_and_health(client: TestClient) -> None:
