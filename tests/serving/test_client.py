@@ -8,13 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from vigie.client import ApiError, AsyncClient, Client, Retries
-from vigie.journal import Prediction, read
+from vigie.journal import Prediction, PredictionJournal, read
 
 from .test_run import running
 
@@ -175,3 +179,37 @@ def test_it_needs_nothing_of_vigie_but_errors(tmp_path: Path) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
+
+
+@contextmanager
+def in_a_thread(app: FastAPI) -> Iterator[str]:
+    """*app* on a real port."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=20)
+
+
+def test_the_example_prints_what_to_do_with_each_customer(app: FastAPI, journal: PredictionJournal) -> None:
+    script = Path(__file__).resolve().parents[2] / "examples" / "client.py"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    with in_a_thread(app) as url:
+        done = run("7", "8", "--url", url)
+        assert done.returncode == 0, done.stderr
+        first, second = done.stdout.splitlines()
+        assert first.split()[0] == "7" and second.split()[0] == "8" and first.split()[2] in ("contact", "leave")
+        unknown = run("nobody", "noone", "--url", url)
+        assert unknown.returncode == 1 and unknown.stdout == ""
+        assert "no customer 'nobody' is known" in unknown.stderr
+        assert "customers[1].customer_id: no customer 'noone' is known" in unknown.stderr
+    assert [one.customer for one in journal.read()] == ["7", "8"]
+    assert run("7", "--url", "nowhere").returncode == 2
