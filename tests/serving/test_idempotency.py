@@ -97,6 +97,14 @@ def test_a_repetition_waits_for_the_first_to_be_answered(tmp_path: Path) -> None
     assert asyncio.run(both()) == Remembered("r", b"answer")
 
 
+def test_a_key_is_of_one_caller(tmp_path: Path) -> None:
+    async def both() -> list[Claim | Remembered]:
+        remembered = Idempotency(tmp_path)
+        return [await remembered.begin("k", caller, "/", b"") for caller in ("key:crm", "key:web")]
+
+    assert all(isinstance(one, Claim) for one in asyncio.run(both()))
+
+
 def test_it_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
     remembered = Idempotency(tmp_path)
