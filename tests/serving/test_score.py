@@ -46,6 +46,27 @@ def test_one_by_values_is_the_scorers_answer_and_on_record(
     assert event.latency_us > 0 and event.caller == "testclient" and uuid.UUID(event.id).version == 7
 
 
+def test_customers_at_hand_get_the_same_answers(
+    client: TestClient, base: Any, journal: PredictionJournal, values: dict[str, Any]
+) -> None:
+    asked = {"customers": [{"customer_id": "7"}, {"values": values}, {"customer_id": 3}, {"customer_id": "7"}]}
+    unknown = {"customers": [{"customer_id": "7"}, {"customer_id": "nobody"}]}
+    found = []
+    for base.near in (False, True):
+        answer, refused = client.post("/v1/score", json=asked), client.post("/v1/score", json=unknown)
+        assert answer.status_code == 200 and refused.status_code == 422
+        found.append((answer.json()["predictions"], refused.json()["detail"]))
+    assert found[0] == found[1] and found[0][1][0]["field"] == "customers[1].customer_id"
+    far, near = (list(journal.read())[i : i + 4] for i in (0, 4))
+    assert [e.values for e in near] == [e.values for e in far] and [e.looked_up for e in near] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert client.post("/v1/score", json={"customer_id": "broken"}).status_code == 503
+
+
 def test_by_id_is_the_answer_by_values(client: TestClient, base: Any, journal: PredictionJournal) -> None:
     by_id = client.post("/v1/score", json={"customer_id": 7, "as_of": "2026-03-01"}).json()
     row = {name: values.take([7]).to_list()[0] for name, values in base.columns.items()}

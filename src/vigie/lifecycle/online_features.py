@@ -112,7 +112,7 @@ class OnlineFeatures:
     @property
     def quick(self) -> bool:
         """Whether the store is of this machine, so that a look at it takes no longer than starting a thread."""
-        return type(self.histories.store).__name__ in ("MemoryStore", "SqliteStore")
+        return self.histories.local
 
     def refresh(self) -> bool:
         """Take in what the lake has got since; true where it had something new.

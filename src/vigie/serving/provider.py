@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,5 +41,15 @@ class FeatureProvider(Protocol):
 
         Raises:
             VigieError: They cannot be computed now; the request is answered with 503.
+        """
+        ...
+
+    def at_hand(self, customers: Sequence[str], as_of: int) -> Sequence[Mapping[str, Any] | None] | None:
+        """The same by customer, in their order, as Python values by name; ``None`` for one who is not known.
+
+        Called where other requests wait: ``None`` instead of all where it may take longer than starting a thread.
+
+        Raises:
+            VigieError: As :meth:`features`.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,6 +70,8 @@ class Draw:
 UNDRAWN = Draw()
 """There is one model, and everybody gets it."""
 
+Glanced = Sequence[Mapping[str, Any] | None]
+"""Inputs of customers asked for by id, by name; ``None`` for one who is not known."""
 Scored = tuple[dict[str, Any], ScoreRow]
 """A customer's values by input name, and the answer."""
 
@@ -121,9 +123,12 @@ class Scoring:
         Raises:
             RequestError: A row does not fit, a customer is not known, or nothing can be looked up or recorded.
         """
-        quick = not asked.reasons and len(rows) < self._background and all(row.values is not None for row in rows)
+        quick, glanced = not asked.reasons and len(rows) < self._background, None
+        if quick and not all(row.values is not None for row in rows):
+            glanced = self._glanced(rows, asked)
+            quick = glanced is not None
         if quick:
-            events, explained = self._record(rows, asked, drawn)
+            events, explained = self._record(rows, asked, drawn, glanced)
         else:
             events, explained = await asyncio.to_thread(self._record, rows, asked, drawn)
         if self._journal.power:
@@ -147,9 +152,11 @@ class Scoring:
         """
         return [answer for _, answer in self._scored(rows, asked)]
 
-    def _record(self, rows: Sequence[Row], asked: Asked, drawn: Draw) -> tuple[list[Prediction], list[Explained]]:
+    def _record(
+        self, rows: Sequence[Row], asked: Asked, drawn: Draw, glanced: Glanced | None = None
+    ) -> tuple[list[Prediction], list[Explained]]:
         try:
-            scored = self._scored(rows, asked)
+            scored = self._scored(rows, asked, glanced)
             explained = self._explained([values for values, _ in scored], asked.reasons) if asked.reasons else []
             events = self._events(rows, scored, asked, drawn)
             self._journal.append(events, settle=False)
@@ -171,13 +178,24 @@ class Scoring:
             return [explainer.explained(row, top) for row in values]
         return explainer.all_explained(self._scorer.columns(values), values, top)
 
-    def _scored(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
+    def _glanced(self, rows: Sequence[Row], asked: Asked) -> Glanced | None:
+        """Inputs of the customers asked for by id, where they are at hand; ``None`` where getting them may take long."""
+        if self._provider is None:
+            return None
+        try:
+            return self._provider.at_hand([_id(row) for row in rows if row.values is None], asked.as_of)
+        except VigieError as error:
+            raise from_error(error) from error
+
+    def _scored(self, rows: Sequence[Row], asked: Asked, glanced: Glanced | None = None) -> list[Scored]:
         """The answer for each row: those with values together, those by id together."""
         by_id = [i for i, row in enumerate(rows) if row.values is None]
         if not by_id:
             return self._of_values(rows, asked)
         sent = [i for i, row in enumerate(rows) if row.values is not None]
-        scored = dict(zip(by_id, self._of_customers([rows[i] for i in by_id], asked), strict=True))
+        chosen = [rows[i] for i in by_id]
+        found = self._of_customers(chosen, asked) if glanced is None else self._of_glanced(chosen, glanced, asked)
+        scored = dict(zip(by_id, found, strict=True))
         scored.update(zip(sent, self._of_values([rows[i] for i in sent], asked), strict=True))
         return [scored[i] for i in range(len(rows))]
 
@@ -186,6 +204,12 @@ class Scoring:
         if len(parsed) < self._background:  # one by one is faster for a few, and the same to the bit
             return [(values, self._scorer.score_one(values)) for values in parsed]
         return self._answers(self._scorer.columns(parsed), parsed)
+
+    def _of_glanced(self, rows: Sequence[Row], glanced: Glanced, asked: Asked) -> list[Scored]:
+        self._refuse_unknown([row for row, found in zip(rows, glanced, strict=True) if found is None], asked)
+        inputs = tuple(self._scorer.inputs)
+        all_values = [{name: found[name] for name in inputs} for found in glanced if found is not None]
+        return [(values, self._scorer.score_one(values)) for values in all_values]
 
     def _of_customers(self, rows: Sequence[Row], asked: Asked) -> list[Scored]:
         columns = self._looked_up(rows, asked)
@@ -240,7 +264,11 @@ class Scoring:
                 "customer",
             )
         found = provider.features([_id(row) for row in rows], asked.as_of)
-        unknown = [row for row, known in zip(rows, found.known.tolist(), strict=True) if not known]
+        known = found.known.tolist()
+        self._refuse_unknown([row for row, there in zip(rows, known, strict=True) if not there], asked)
+        return {**found.extras, **found.features}
+
+    def _refuse_unknown(self, unknown: Sequence[Row], asked: Asked) -> None:
         if unknown:
             raise RequestError(
                 422,
@@ -254,7 +282,6 @@ class Scoring:
                 ],
                 "customer",
             )
-        return {**found.extras, **found.features}
 
     def _events(self, rows: Sequence[Row], scored: Sequence[Scored], asked: Asked, drawn: Draw) -> list[Prediction]:
         spent = round((stopwatch() - asked.started) * 1e6)

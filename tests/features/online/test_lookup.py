@@ -141,6 +141,7 @@ def test_by_id_equals_batch_scoring(found, which, as_of, few, long):
         customers = ["c", "a", "b", "a", "nobody"]
         rows = lookup.find(customers, as_of, lookup.values)
         columns = lookup.features(customers, as_of)
+        at_hand = lookup.at_hand(customers, as_of)
     known = batch(found, as_of)
     own = Histories(known.customers, {n: b for n, b in known.blocks.items() if n in asked.own_sources})
     expected = scored_rows(asked, own, as_of, dict.fromkeys(asked.related_sources, known))
@@ -149,6 +150,7 @@ def test_by_id_equals_batch_scoring(found, which, as_of, few, long):
     for i, customer in enumerate(customers):
         at_ = place.get(customer)
         assert rows[i][0] == columns.known[i] == (at_ is not None)
+        assert at_hand is None or (at_hand[i] is None) == (at_ is None)
         if at_ is None:
             continue
         assert rows[i][1] == expected.moments[at_]
@@ -157,6 +159,9 @@ def test_by_id_equals_batch_scoring(found, which, as_of, few, long):
         for name, values in {**expected.features, **expected.extras}.items():
             mine = {**columns.features, **columns.extras}[name]
             assert bits(mine.to_list()[i]) == bits(values.to_list()[at_]), name
+            if at_hand is not None:
+                quick = at_hand[i][name]
+                assert bits(quick) == bits(values.to_list()[at_]) and type(quick) is type(mine.to_list()[i]), name
 
 
 def test_long_and_wide_requests_are_not_answered_at_a_glance():
@@ -168,6 +173,10 @@ def test_long_and_wide_requests_are_not_answered_at_a_glance():
         histories.put("visits", arrivals(VISITS, [{"key": "a", **blank}], [str(i)]))
     few = lookup.glance(["a", "b"], NOW, lookup.values)
     assert few is not None
+    assert [found is not None for found in lookup.at_hand(["a", "b"], NOW)] == [True, False]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OnlineHistories, "local", False)
+        assert lookup.at_hand(["a"], NOW) is None
     assert [known for known, _, _ in few] == [True, False]
     assert lookup.glance([str(i) for i in range(30)], NOW, lookup.values) is None
     with pytest.MonkeyPatch.context() as patch:

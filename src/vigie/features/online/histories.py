@@ -103,6 +103,11 @@ class OnlineHistories:
         window = self._holding(source).window
         return EVER if window is None else self._clock.now() - window - self.keep
 
+    @property
+    def local(self) -> bool:
+        """Whether the store is of this machine, so that a look at it takes no longer than starting a thread."""
+        return type(self.store).__name__ in ("MemoryStore", "SqliteStore")
+
     def check(self, as_of: int, sources: Collection[str]) -> None:
         """Returns if features of *sources* can be computed at *as_of*.
 

@@ -113,6 +113,7 @@ class Lookup:
         self.values = self.named(tuple(self._features))
         self._inputs = self._asked([*self._features.values(), *self._extras.values()])
         self._input_kinds = [f.kind(schema) for f in self._inputs.features]
+        self._input_names = (*self._features, *self._extras)
 
     def _telling_sources(self) -> tuple[str, ...]:
         """The sources that say whether a customer is known: with ``once()``, the tables where there are any."""
@@ -189,6 +190,21 @@ class Lookup:
             except _Long:
                 pass
         return _in_order(customers, distinct, self._together(asked, distinct, as_of, parts))
+
+    def at_hand(self, customers: Sequence[str], as_of: int) -> list[dict[str, Any] | None] | None:
+        """Inputs of the score's model by name, for each customer; ``None`` for one who is not known.
+
+        ``None`` instead of all where the store is not of this machine, or getting them may take long.
+
+        Raises:
+            FeatureError: What is needed of that time is held no more.
+            StoreError: The store cannot be read.
+        """
+        found = self.glance(customers, as_of, self._inputs) if self._histories.local else None
+        if found is None:
+            return None
+        names = self._input_names
+        return [None if values is None else dict(zip(names, values, strict=True)) for _, _, values in found]
 
     def places(self, customers: Sequence[str], as_of: int, asked: Asked) -> list[tuple[str, str]] | None:
         """All that :meth:`glance` reads of the store; ``None`` where more reads may follow, or nothing comes of it.
