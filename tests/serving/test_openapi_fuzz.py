@@ -76,7 +76,18 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> schemathesis.schemas.B
             orders.append(f"{len(orders)},c{customer},{when},{chance.uniform(5, 120):.2f}")
     (folder / "customers.csv").write_text("\n".join(people) + "\n")
     (folder / "orders.csv").write_text("\n".join(orders) + "\n")
-    train = ["train", "--project", str(folder), "--model", "logistic_regression", "--trials", "0", "--no-select"]
+    train = [
+        "train",
+        "--project",
+        str(folder),
+        "--model",
+        "logistic_regression",
+        "--trials",
+        "0",
+        "--no-select",
+        "--workers",
+        "1",
+    ]
     done = CliRunner().invoke(program, train, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     app = make_app(plan_project(Project.open(Path(folder), "", SystemClock())), ServingSettings(max_rows=50))

@@ -113,6 +113,21 @@ def test_a_helper_that_dies_is_not_needed(data: TrainingSet, tmp_path: Path) -> 
     assert facts(summary) == facts(whole) and summary.workers == 2 and (tmp_path / "died").exists()
 
 
+def test_a_helper_that_dies_while_it_starts_holds_nobody_up(
+    once_set: Callable[..., TrainingSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from multiprocessing import resource_tracker, spawn
+
+    data = once_set(20_000)  # more than a pipe holds
+    _, whole = dialled(data, Dial(), FAST)
+    resource_tracker.ensure_running()  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(spawn, "get_executable", lambda: b"/bin/false")
+
+    _, summary = dialled(data, Dial(), replace(FAST, workers=2))
+
+    assert facts(summary) == facts(whole) and summary.workers == 2
+
+
 def test_a_trial_without_signs_of_life_is_given_up(data: TrainingSet, file: StudyPlace, monkeypatch) -> None:
     from vigie.training.search.plan import Plan
 
