@@ -77,7 +77,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sent = client.post("/v1/score", json={"customer_id": "3", "values": values})
             assert sent.status_code == 200, sent.text
     # MLflow keeps absolute paths; those of copies must not lead here.
-    return folder.rename(folder.with_name("moved"))
+    return folder.rename(folder.with_name(f"{folder.name}-moved"))
 
 
 def opened(folder: Path, moment: int = NOW + 48 * HOUR) -> Project:

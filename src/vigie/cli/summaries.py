@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from vigie.cli import screen
 from vigie.cli.screen import console, findings, money, say, table
 from vigie.clock import iso
 
@@ -163,9 +164,9 @@ def serving(plan: ServePlan, url: str) -> None:
     if plan.authenticated and plan.security is not None:
         say(escape(plan.security.words))
     if plan.tls is not None and plan.tls.ca is not None:
-        say("callers need a certificate")
+        screen.say("callers need a certificate")
     if plan.tls is None and not is_loopback(plan.host):
-        say(
+        screen.say(
             "[yellow]requests, answers and keys can be read on the network:[/] give --tls-cert, or put a proxy with TLS before it"
         )
 
