@@ -149,6 +149,25 @@ def test_any_split_order_repetition_and_compaction(batches, shuffle: random.Rand
     assert features(seen.blocks, moments) == features(expected, moments)
 
 
+def test_what_arrived_first_stays_before_a_long_arrival():
+    """A long arrival may hold an id, or a moment of a row, that is there already: the order of arrival decides."""
+    histories = online(window=None)
+    n, words = 9_000, dict.fromkeys(KINDS) | {"note": "new"}
+    before = [event("a", str(i), NOW - i * HOUR, 0, words | {"note": "first"}) for i in range(3)]
+    more = [event("a", str(i), i * HOUR, 0, words) for i in range(n)]
+    again = [event("a", "", e["time"], 0, words) for e in before] + more
+    histories.put("orders", arrivals(ORDERS, before))
+    histories.put("orders", arrivals(ORDERS, more))
+    histories.put("versions", arrivals(VERSIONS, before))
+    histories.put("versions", arrivals(VERSIONS, again))
+    blocks = histories.blocks(["a", "b"], ["orders", "versions"]).blocks
+
+    expected = block_of(ORDERS, [*before, *more])
+    assert blocks["orders"].times.tolist() == expected.times.tolist() and len(expected) == n
+    assert blocks["orders"].columns["note"].to_list() == expected.columns["note"].to_list()
+    assert set(blocks["versions"].columns["note"].to_list()) == {"new"}
+
+
 @settings(max_examples=60)
 @given(st.lists(EVENT, max_size=12), st.lists(st.integers(0, 3), max_size=12))
 def test_what_is_too_old_goes_and_the_customer_stays_known(found, pauses):

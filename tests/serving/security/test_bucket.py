@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from vigie.errors import SettingsError
 from vigie.serving.security import limiter as limiter_module
 from vigie.serving.security.bucket import Rate
 from vigie.serving.security.limiter import WAYS, Buckets, RedisBuckets
+
+# Other processes load this module by its name.
+sys.path.insert(0, str(Path(__file__).parent))
+from limits_hammer import hammer
 
 rates = st.builds(Rate, st.floats(0.01, 10_000, allow_nan=False), st.integers(1, 50))
 pauses = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.01), st.floats(0, 60)), min_size=1, max_size=80)
@@ -99,13 +104,6 @@ def test_a_crowd_in_one_set_takes_the_places_of_those_who_are_idle(monkeypatch: 
         keeper.at += 1.01  # the bucket of the one before is full again
         assert keeper.taken(rate, f"caller {i}") == 0
         assert keeper.taken(rate, f"caller {i}") > 0
-
-
-def hammer(path: str, seconds: float, passed: multiprocessing.Queue[int]) -> None:
-    buckets, count, until = Buckets(Path(path)), 0, time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        count += not buckets.taken("shop", Rate(200, 50))
-    passed.put(count)
 
 
 def test_workers_share_a_bucket(tmp_path: Path) -> None:

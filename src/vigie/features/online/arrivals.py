@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from vigie.definition.kind import Kind
@@ -43,12 +44,11 @@ class Arrivals:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def runs(self, holding: Holding, older: str, floor: int) -> list[Run]:
-        """What is to be appended to a store.
+    def runs(self, holding: Holding, floor: int) -> list[Run]:
+        """What is to be appended to a store: several runs of a customer of whom more came than one holds.
 
         Args:
             holding: How the source is held.
-            older: Table of the runs that are read only with long histories.
             floor: Events before this moment make their customer known and are not kept.
 
         Raises:
@@ -69,7 +69,7 @@ class Arrivals:
                 where=holding.source.name,
             )
         if len(set(self.keys)) * _TOGETHER <= len(self.keys):
-            return self._settled(holding, older, floor)
+            return self._settled(holding, floor)
         return self._arrived(holding, floor)
 
     def _times(self, holding: Holding) -> Array:
@@ -107,7 +107,7 @@ class Arrivals:
             for key, group in groups.items()
         ]
 
-    def _settled(self, holding: Holding, older: str, floor: int) -> list[Run]:
+    def _settled(self, holding: Holding, floor: int) -> list[Run]:
         source, times = holding.source, self._times(holding)
         index: dict[str, int] = {}
         codes = np.array([index.setdefault(key, len(index)) for key in self.keys], dtype=np.int64)
@@ -123,14 +123,16 @@ class Arrivals:
         offsets = block.offsets.tolist()
         since = np.minimum.reduceat(first_knowns(source, block.times, block.known_at), block.offsets[:-1]).tolist()
         slices = Slices(holding, block, ids)
-        first, last = [], []
+        runs = []
         for customer, code in index.items():
             begin, end = offsets[code], offsets[code + 1]
             begin += kept_from(source, block.times[begin:end].tolist(), floor) if block.times[begin] < floor else 0
             cuts, rest = pieces(slices, begin, end, since[code], older=False)
-            first += [Run(older, customer, encode(run)) for run in cuts]
-            last.append(Run(holding.table, customer, encode(rest)))
-        return first + last
+            # None goes to the older ones from here: what arrived before may hold the same ids, and goes first.
+            runs += [
+                Run(holding.table, customer, encode(msgspec.structs.replace(run, older=False))) for run in (*cuts, rest)
+            ]
+        return runs
 
 
 def _plain(values: Values) -> list[object]:

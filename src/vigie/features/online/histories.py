@@ -137,19 +137,19 @@ class OnlineHistories:
             StoreError: Nothing was put.
         """
         holding = self._holding(source)
-        runs = arrivals.runs(holding, holding.table + _OLDER, self.floor(source))
+        runs = arrivals.runs(holding, self.floor(source))
         self.store.append(runs, facts)
-        appended, full = self._appended, []
+        appended, full, before = self._appended, [], None
         for run in runs:
             place = run[:2]
             count = appended.get(place, 0) + 1
             appended[place] = count
-            if count >= PENDING:
+            if count >= PENDING or place == before:
                 full.append(place)
-        for table, customer in full:
-            appended.pop((table, customer), None)
-            if table == holding.table:
-                self._settle_quietly(holding, customer)
+            before = place
+        for place in dict.fromkeys(full):
+            appended.pop(place, None)
+            self._settle_quietly(holding, place[1])
         if len(appended) > _REMEMBERED:
             appended.clear()
 
