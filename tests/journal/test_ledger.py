@@ -102,6 +102,21 @@ def test_a_workers_sums_replace_its_earlier_ones(opened: Opener) -> None:
     assert b.counts("r2") == {"w1": {}}
 
 
+def test_facts_stand_under_keys_that_sort_by_code_points(opened: Opener) -> None:
+    ledger = opened()
+    ledger.put_facts("profile churn", 1, {})
+    ledger.put_facts("profile churn", 1, {key: {"is": key} for key in ("b", "é", "a", "B", "2026-01-02", "2026-01-10")})
+    ledger.put_facts("profile churn", 2, {"b": {"is": [1.5, None]}})
+    ledger.put_facts("profile lead", 2, {"b": {}})
+    assert list(opened().facts("profile churn").items()) == [
+        ("2026-01-02", {"is": "2026-01-02"}), ("2026-01-10", {"is": "2026-01-10"}), ("B", {"is": "B"}), ("a", {"is": "a"}),
+        ("b", {"is": [1.5, None]}), ("é", {"is": "é"}),
+    ]  # fmt: skip
+    assert list(ledger.facts("profile churn", "2026-01-10", "b")) == ["2026-01-10", "B", "a"]
+    assert ledger.drop_facts("profile churn", "a") == 3 and list(ledger.facts("profile churn")) == ["a", "b", "é"]
+    assert ledger.facts("profile lead") == {"b": {}} and ledger.facts("none") == {}
+
+
 def test_a_lease_has_one_holder_until_it_runs_out(opened: Opener) -> None:
     a, b = opened(), opened()
     assert a.lease("churn", "a", now=0, until=10)

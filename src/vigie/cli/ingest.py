@@ -20,8 +20,8 @@ from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
     from vigie.clock import Clock
+    from vigie.lifecycle.ingest_watch import Round
     from vigie.lifecycle.project import Project
-    from vigie.lifecycle.watch import Round
 
 
 def ingest(
@@ -59,7 +59,7 @@ def ingest(
 
 
 def _watch(project: Project, sources: list[str], commands: list[str], every: float, *, once: bool) -> None:
-    from vigie.lifecycle.watch import Watch
+    from vigie.lifecycle.ingest_watch import Watch
 
     stop = Stop()
     watched = Watch(project, stop, sources, commands, every)

@@ -5,7 +5,8 @@ at the same time one succeeds. Each line holds a hash over itself and the one be
 later is found (:func:`broken_at`).
 
 Beside the lines stand what workers have counted in a rollout, and a lease for whoever decides. Those are no history: a worker
-writes its sums over its earlier ones.
+writes its sums over its earlier ones. And facts: what was worked out of records and can be worked out again, such as the
+profile of a day.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS vigie_counts (rollout TEXT NOT NULL, worker TEXT NOT NULL, at BIGINT NOT NULL, "
     "counts TEXT NOT NULL, PRIMARY KEY (rollout, worker))",
     "CREATE TABLE IF NOT EXISTS vigie_leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS vigie_facts (topic TEXT NOT NULL, key TEXT{order} NOT NULL, at BIGINT NOT NULL, "
+    "body TEXT NOT NULL, PRIMARY KEY (topic, key))",
 )
 
 
@@ -62,12 +65,15 @@ class Ledger(ABC):
 
     _holder = "?"
     """How a statement names a value."""
+    _order = ""
+    """What makes a column of texts sort by code points."""
 
     def __init__(self, where: str) -> None:
         self.where = where
         self._lock = threading.RLock()
         self._wrote = False
         for statement in _TABLES:
+            statement = statement.replace("{order}", self._order)
             try:
                 self._ask(statement)
             except JournalError:  # PostgreSQL says so where two make the same table at the same moment
@@ -167,6 +173,40 @@ class Ledger(ABC):
         """What every worker has counted in *rollout*, by worker."""
         rows = self._ask("SELECT worker, counts FROM vigie_counts WHERE rollout = ?", rollout)
         return {worker: msgspec.json.decode(counts, type=dict[str, list[float]]) for worker, counts in rows}
+
+    # -- facts ---------------------------------------------------------------------------------------------------
+
+    def put_facts(self, topic: str, at: int, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write what was worked out, all of it or nothing, over what stood under the same keys.
+
+        Args:
+            topic: What the facts are about, e.g. ``"profile churn"``.
+            at: When they were worked out, microseconds UTC.
+            facts: By key; keys sort as text, e.g. ``"2026-11-21"``. Bodies are what JSON can hold.
+        """
+        if not facts:
+            return
+        rows = [value for key, body in facts.items() for value in (topic, key, at, msgspec.json.encode(body).decode())]
+        self._change(
+            f"INSERT INTO vigie_facts (topic, key, at, body) VALUES {', '.join(['(?, ?, ?, ?)'] * len(facts))} "  # noqa: S608
+            "ON CONFLICT (topic, key) DO UPDATE SET at = excluded.at, body = excluded.body",
+            *rows,
+        )
+
+    def facts(self, topic: str, since: str = "", until: str | None = None) -> dict[str, dict[str, Any]]:
+        """What is known of *topic*, by key, in the order of keys: those from *since* up to and without *until*."""
+        below = "" if until is None else " AND key < ?"
+        rows = self._ask(
+            f"SELECT key, body FROM vigie_facts WHERE topic = ? AND key >= ?{below} ORDER BY key",  # noqa: S608
+            topic,
+            since,
+            *([] if until is None else [until]),
+        )
+        return {key: msgspec.json.decode(body) for key, body in rows}
+
+    def drop_facts(self, topic: str, until: str) -> int:
+        """Forget what stands under keys of *topic* before *until*; how many there were."""
+        return self._change("DELETE FROM vigie_facts WHERE topic = ? AND key < ?", topic, until)
 
     # -- who decides ---------------------------------------------------------------------------------------------
 

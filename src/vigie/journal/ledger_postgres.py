@@ -27,6 +27,7 @@ class PostgresLedger(Ledger):
     """
 
     _holder = "%s"
+    _order = ' COLLATE "C"'
 
     def __init__(self, url: str) -> None:
         try:

@@ -11,7 +11,7 @@ from vigie.lifecycle.rollout import evidence_of, standing_of
 if TYPE_CHECKING:
     from vigie.clock import Clock
     from vigie.journal.ledger import Ledger, LedgerLine
-    from vigie.lifecycle.watch import Pause
+    from vigie.lifecycle.ingest_watch import Pause
     from vigie.release import Standing, Verdict
 
 EVERY_SECONDS = 0.4

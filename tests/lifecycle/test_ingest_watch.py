@@ -18,8 +18,8 @@ import pytest
 from vigie.cli.ingest import Stop
 from vigie.clock import FixedClock, parse_moment
 from vigie.errors import SettingsError
+from vigie.lifecycle.ingest_watch import LONGEST_SECONDS, LOOKS, SETTLE_SECONDS, Round, Watch, arguments_of
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.watch import LONGEST_SECONDS, LOOKS, SETTLE_SECONDS, Round, Watch, arguments_of
 
 PROJECT = """
 from vigie import Campaign, Events, Score, Table, days, every
