@@ -118,6 +118,16 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "holdout": "share of the customers who are never acted on, the same ones for good; default 0",
         "on_train": "whether a trained version waits as challenger for a rollout where there is a champion; default false",
     },
+    "retrain": {
+        "when": 'list of criteria, one of which is enough, as ["auc < 0.75", "age > 30d"]; default none: by hand only',
+        "unless": 'list of criteria that hold a training back; default ["incident(data)"]',
+        "at_most": "least time between two trainings, as 7d; default 1d",
+        "sure": "whether a figure's whole interval must lie beyond the limit; default true",
+        "release": "what becomes of a version that passes the gate: rollout, champion (at once) or wait (as challenger); default rollout",
+        "strategy": "of that rollout: canary, blue-green or ab; default canary",
+        "margin": "share of the champion's value that the gate's interval may leave open as lost; default 0.05",
+        "alpha": "probability with which the gate lets a version pass that loses more, at most; default 0.05",
+    },
     "online": {
         "url": "store of online histories: sqlite:///FILE, redis://…, postgresql://… or memory: (this process alone); a "
         "secret as env:NAME or file:PATH; default: online.db in the state folder",
@@ -149,6 +159,29 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "search": "SQLAlchemy URL of the database in which searches are kept, so that they are resumed and other machines can "
         "join; a secret as env:NAME or file:PATH; default: search.db in the state folder",
     },
+    "watch": {
+        "false_alarms": "anomalies that ring by chance in a month, of each score, on average; default 0.1",
+        "quiet": "how long nothing of an incident rings before it is resolved; default 36h",
+        "reopen": "how long after its end an incident goes on where the same rings again; default 7d",
+        "warning_loss": "currency lost a day from which an incident is a warning; default 100",
+        "critical_loss": "likewise critical; default 1000",
+    },
+    "alerts": {
+        "channels": "list of URLs of Apprise, as env:NAME or file:PATH where they hold a secret; or of tables {url, severity, scores, "
+        "endpoint}; default none",
+        "repeat": "how long until an incident that is open and that nobody has acknowledged is told again; default 24h",
+        "link": "URL of what a message should lead to, with {incident} and {score} in it; default none",
+    },
+    "logs": {
+        "format": "text, or json: one JSON object a line, with the ids of request and trace; default text",
+        "level": "least of DEBUG, INFO, WARNING, ERROR that is written; default WARNING",
+        "requests": "whether every request of the API is written, at INFO; default false",
+    },
+    "otel": {
+        "endpoint": "OTLP over HTTP: where traces go, as http://localhost:4318; a secret as env:NAME or file:PATH; default: nowhere",
+        "share": "share of the requests that are traced where the caller does not say, 0 to 1; default 1",
+        "service": "name of the service in traces; default vigie",
+    },
     "report": {
         "language": "language of training reports: en or fr; default en",
         "pdf": "whether reports are written as PDF too; default false",
@@ -171,6 +204,7 @@ class Settings:
         serve: Keys of ``[serve]``.
         journal: Keys of ``[journal]``.
         rollout: Keys of ``[rollout]``.
+        retrain: Keys of ``[retrain]``.
         ledger: ``ledger`` of ``[project]``, a secret not yet resolved; empty for the default.
         online: Keys of ``[online]``.
         events: Keys of ``[events]``.
@@ -178,6 +212,10 @@ class Settings:
         text: Keys of ``[text]``.
         registry: Keys of ``[registry]``.
         train: Keys of ``[train]``.
+        watch: Keys of ``[watch]``.
+        alerts: Keys of ``[alerts]``.
+        logs: Keys of ``[logs]``.
+        otel: Keys of ``[otel]``.
         report: Keys of ``[report]``.
     """
 
@@ -190,6 +228,7 @@ class Settings:
     serve: Mapping[str, Any]
     journal: Mapping[str, Any]
     rollout: Mapping[str, Any]
+    retrain: Mapping[str, Any]
     ledger: str
     online: Mapping[str, Any]
     events: Mapping[str, Any]
@@ -197,6 +236,10 @@ class Settings:
     text: Mapping[str, Any]
     registry: Mapping[str, Any]
     train: Mapping[str, Any]
+    watch: Mapping[str, Any]
+    alerts: Mapping[str, Any]
+    logs: Mapping[str, Any]
+    otel: Mapping[str, Any]
     report: Mapping[str, Any]
 
 
@@ -269,6 +312,7 @@ def read(path: Path, environment: str | None = None) -> Settings:
         serve=merged.get("serve", {}),
         journal=merged.get("journal", {}),
         rollout=merged.get("rollout", {}),
+        retrain=merged.get("retrain", {}),
         ledger=str(project.get("ledger", "")),
         online=merged.get("online", {}),
         events=merged.get("events", {}),
@@ -276,6 +320,10 @@ def read(path: Path, environment: str | None = None) -> Settings:
         text=merged.get("text", {}),
         registry=merged.get("registry", {}),
         train=merged.get("train", {}),
+        watch=merged.get("watch", {}),
+        alerts=merged.get("alerts", {}),
+        logs=merged.get("logs", {}),
+        otel=merged.get("otel", {}),
         report=merged.get("report", {}),
     )
 
