@@ -33,6 +33,7 @@ from vigie.features.rowset import Gathering, RowSet
 from vigie.features.rowwise import leaf_name, leaves_of
 from vigie.features.text.columns import TextColumns
 from vigie.features.text.reduction import Reduction
+from vigie.features.untouched import Untouched
 from vigie.features.values import Array, Columns
 from vigie.features.windows import Rows
 
@@ -80,6 +81,9 @@ class TrainingSet(FeatureSet):
         immature: Rows of the population left out because their outcome lies after *as_of*.
         unknown: Rows of the population left out because their outcome is null.
         texts: What was learned of the texts that features embed.
+        untouched: What was left out because somebody was acted on, and what stands for it; ``None``: nothing was.
+        copy: Number of the copy that a row is, from 0, where rows stand for several customers (:mod:`vigie.features.untouched`);
+            ``None``: each row is there once.
     """
 
     labels: Array
@@ -90,6 +94,8 @@ class TrainingSet(FeatureSet):
     immature: int
     unknown: int
     texts: tuple[Reduction, ...] = ()
+    untouched: Untouched | None = None
+    copy: Array | None = None
 
 
 def build_training_set(

@@ -66,7 +66,7 @@ def explore_score(
         SettingsError: The language is not known.
     """
     chosen = options or TrainOptions()
-    rows = training_set_of(project, score, chosen, progress=part(progress, 0.0, 0.3))
+    rows = training_set_of(project, score, chosen, progress=part(progress, 0.0, 0.3), everybody=True)
     view = view_of(rows, chosen, all_rows=all_rows).sampled(seed=chosen.seed)
     path = output or project.reports_folder / score.name / "explore.html"
     return _written(view, path, project.clock, chosen.seed, language, part(progress, 0.3, 1.0))

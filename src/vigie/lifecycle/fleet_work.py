@@ -161,6 +161,7 @@ def _training_set(project: Project, score: Score, piece: Piece) -> TrainingSet:
 
 def _train(project: Project, piece: Piece, began: float) -> Done:
     from vigie.bundle import write_bundle
+    from vigie.lifecycle.renewal_actions import without_actions
     from vigie.lifecycle.train import summary_of
     from vigie.training.record import training_run
     from vigie.training.report import write_report
@@ -169,7 +170,8 @@ def _train(project: Project, piece: Piece, began: float) -> Done:
     score = project.score(piece.score)
     # What only a report shows is left out without one; a policy of fairness needs its groups all the same.
     evidence = piece.reports or score.fairness is not None
-    result = train(_training_set(project, score, piece), piece.options, evidence=evidence)
+    training_set = without_actions(project, _training_set(project, score, piece))
+    result = train(training_set, piece.options, evidence=evidence)
     reports = project.reports_folder / score.name
     reports.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=reports, prefix=".bundle-") as scratch:

@@ -59,18 +59,29 @@ def recorded(
     table = project.lake.table(TABLE) if project.lake.has(TABLE) else None
     if table is not None:
         yield from _in_lake(project, table, score, customer, since, until)
-    for seen in segments.everything(directory or project.journal_folder):
+    for path in not_in_lake(table, directory or project.journal_folder):
+        yield from in_segment(path, score, customer, since, until)
+
+
+def not_in_lake(table: DeltaTable | None, directory: Path) -> Iterator[Path]:
+    """The segments of a journal that *table*, as it was read, has not got; ``None``: there is no table."""
+    for seen in segments.everything(directory):
         # Asked of the version that was read: what is shipped meanwhile is not in it.
         if table is not None and table.transaction_version(writer_of(seen.name)) is not None:
             continue
         path = segments.where_now(seen)
         if path is not None:
-            yield from _in_segment(path, score, customer, since, until)
+            yield path
 
 
-def _in_segment(
-    path: Path, score: str | None, customer: str | None, since: int | None, until: int | None
+def in_segment(
+    path: Path, score: str | None, customer: str | None = None, since: int | None = None, until: int | None = None
 ) -> Iterator[Prediction]:
+    """The predictions of one segment; arguments as for :func:`recorded`.
+
+    Raises:
+        JournalError: A line is no prediction.
+    """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n") or line.isspace():

@@ -86,6 +86,7 @@ def train_score(
         RegistryError: The registry cannot be written.
     """
     from vigie.bundle import write_bundle
+    from vigie.lifecycle.renewal_actions import without_actions
     from vigie.lifecycle.search import study_place
     from vigie.lifecycle.training_rows import training_set_of
     from vigie.report.language import translator
@@ -110,6 +111,7 @@ def train_score(
         training_set = training_set_on(
             spark, bound, project.lake, schema, as_of=started, progress=part(progress, 0.0, 0.25)
         )
+        training_set = without_actions(project, training_set)
     else:
         training_set = training_set_of(project, score, options, as_of=started, progress=part(progress, 0.0, 0.25))
     place = study_place(project, bound, options, started) if options.trials != 0 else None

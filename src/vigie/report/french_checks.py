@@ -82,6 +82,10 @@ CATALOGUE: dict[str, str] = {
     "search longer (--trials), or set the value that the validation curve prefers": (
         "cherchez plus longtemps (--trials), ou fixez la valeur que préfère la courbe de validation"
     ),
+    "Customers who were acted on are left out": "Les clients visés par une action sont écartés",
+    "hold some customers out for good, [rollout] holdout = 0.05: only they show what becomes of those the model acts on": (
+        "gardez un groupe témoin permanent, [rollout] holdout = 0.05 : lui seul montre ce que deviennent les clients que le modèle vise"
+    ),
     "Groups are treated further apart than the policy allows": "Des groupes sont traités plus différemment que ne l’admet la politique",
     "look at which features make the difference and whether they are needed; decide with those who answer for the policy": (
         "voyez quelles variables font la différence et si elles sont nécessaires ; décidez avec les responsables de la politique"

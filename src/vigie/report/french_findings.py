@@ -26,6 +26,16 @@ CATALOGUE: dict[str, str] = {
     "of {total:,} rows {immature:,} are younger than the horizon and {unknown:,} have no outcome; {rows:,} are used": (
         "sur {total:,} lignes, {immature:,} sont plus récentes que l’horizon et {unknown:,} n’ont pas d’issue ; {rows:,} sont utilisées"
     ),
+    "of {rows:,} rows {acted:,} ({share:.1%}) are left out because an action changed their outcome; {standing:,} rows of "
+    "customers held out stand for them": (
+        "sur {rows:,} lignes, {acted:,} ({share:.1%}) sont écartées parce qu’une action a changé leur issue ; {standing:,} lignes de "
+        "clients du groupe témoin les représentent"
+    ),
+    "of {rows:,} rows {acted:,} ({share:.1%}) are left out because an action changed their outcome, and nobody was held out: "
+    "what becomes of such customers without it is not seen, and every figure is about the others": (
+        "sur {rows:,} lignes, {acted:,} ({share:.1%}) sont écartées parce qu’une action a changé leur issue, et il n’y a pas de groupe "
+        "témoin : ce que deviennent ces clients sans action n’est pas observé, et tous les chiffres portent sur les autres"
+    ),
     "{rare} rows of the rarer class among {rows:,}; {fewest} are few. An AUC of {auc:.2f} measured on so many is known to ± "
     "{margin:.2f} only": (
         "{rare} lignes de la classe la plus rare sur {rows:,} ; {fewest} sont déjà peu. Une AUC de {auc:.2f} mesurée sur si peu n’est "

@@ -93,6 +93,7 @@ def make_bundle(
     columns = {**training_set.extras, **training_set.features}
     model = exact_model(fitted, task.rows)
     validated = task.split.train[cv.rows]
+    decision = _decision(training_set, cv.threshold, np.broadcast_to(gain, len(probability)))
     bundle = Bundle(
         score_name=score.name,
         title=score.description.splitlines()[0] if score.description else f"{result.title} for {score.name}",
@@ -103,10 +104,14 @@ def make_bundle(
         encoder=fitted.encoder if not fitted.reads_rule else Encoder(()),
         model=model,
         calibration=cv.calibration,
-        decision=_decision(training_set, cv.threshold, np.broadcast_to(gain, len(probability))),
+        decision=decision,
         segments=segment_edges(probability),
         profile=profile_of(
-            {name: values.take(validated) for name, values in training_set.features.items()}, probability
+            {name: values.take(validated) for name, values in training_set.features.items()},
+            probability,
+            customers=training_set.customers[validated],
+            acted=np.broadcast_to(gain, len(probability)) >= decision.request_cut,
+            outcome=training_set.labels[validated],
         ),
         lineage=lineage(training_set, result, task.split, options, definition or score.fingerprint, left_out),
         texts=training_set.texts,
@@ -187,6 +192,7 @@ def lineage(
         "fitted_on": "training rows before the test",
         "note": result.note,
         **({"left_out": sorted(left_out)} if left_out else {}),
+        **({"acted_on": asdict(training_set.untouched)} if training_set.untouched is not None else {}),
     }
 
 

@@ -12,6 +12,7 @@ from vigie.definition import At
 from vigie.economics import PayoffValues
 from vigie.errors import TrainingError
 from vigie.features.rowwise import evaluate
+from vigie.features.untouched import LEARNED
 from vigie.features.values import Values
 from vigie.training.candidates import Rows
 from vigie.training.capacity import Capacity
@@ -90,7 +91,7 @@ class Task:
         # With moments at events every customer is decided alone: there is nobody to be ranked against.
         limit = None if isinstance(score.moments, At) else score.decision.capacity
         capacity = Capacity.of(limit, training_set.moments)
-        divided = split if split is not None else split_of(training_set, options)
+        divided = _learned(split if split is not None else split_of(training_set, options), training_set)
 
         def part(index: np.ndarray) -> Part:
             return Part(
@@ -122,6 +123,14 @@ class Task:
             train=replace(self.train, rows=fewer(self.train.rows)),
             test=replace(self.test, rows=fewer(self.test.rows)),
         )
+
+
+def _learned(split: Split, training_set: TrainingSet) -> Split:
+    """*split* with few copies of a row to learn from; those that test are all there, since they count money."""
+    if training_set.copy is None:
+        return split
+    train = split.train[training_set.copy[split.train] < LEARNED]
+    return replace(split, train=train, description=replace(split.description, train_rows=len(train)))
 
 
 def _check(training_set: TrainingSet) -> None:

@@ -81,6 +81,7 @@ def check_rows(training_set: TrainingSet, rows: Rows, payoff: PayoffValues, spli
     if in_time:
         found += classes.silent_stretches(learned.labels, moments[train])
     found += classes.unknown_outcomes(len(rows), training_set.immature, training_set.unknown)
+    found += classes.acted_on(training_set.untouched)
 
     named = {finding.where for finding in numbers}
     found += columns.constant(learned.columns)

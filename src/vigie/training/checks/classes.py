@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vigie.features.untouched import Untouched
 from vigie.findings import Finding, Severity
 from vigie.training.checks.codes import finding
 from vigie.training.checks.noise import auc_error
@@ -124,3 +125,28 @@ def unknown_outcomes(rows: int, immature: int, unknown: int) -> list[Finding]:
             ),
         )
     ]
+
+
+def acted_on(untouched: Untouched | None) -> list[Finding]:
+    """Rows were left out because an action changed their outcome; a warning where nobody stands for them."""
+    if untouched is None or not untouched.rows:
+        return []
+    share = untouched.acted / untouched.rows
+    if untouched.covered:
+        words = said(
+            "of {rows:,} rows {acted:,} ({share:.1%}) are left out because an action changed their outcome; {standing:,} rows of "
+            "customers held out stand for them",
+            rows=untouched.rows,
+            acted=untouched.acted,
+            share=share,
+            standing=untouched.standing,
+        )
+        return [finding("VGT026", "training set", words)]
+    words = said(
+        "of {rows:,} rows {acted:,} ({share:.1%}) are left out because an action changed their outcome, and nobody was held out: "
+        "what becomes of such customers without it is not seen, and every figure is about the others",
+        rows=untouched.rows,
+        acted=untouched.acted,
+        share=share,
+    )
+    return [finding("VGT026", "training set", words, Severity.WARNING)]

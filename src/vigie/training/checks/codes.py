@@ -171,6 +171,11 @@ CODES: dict[str, Code] = {
         Severity.NOTE,
         "search longer (--trials), or set the value that the validation curve prefers",
     ),
+    "VGT026": Code(
+        "Customers who were acted on are left out",
+        Severity.NOTE,
+        "hold some customers out for good, [rollout] holdout = 0.05: only they show what becomes of those the model acts on",
+    ),
     "VGF001": Code(
         "Groups are treated further apart than the policy allows",
         Severity.ERROR,
