@@ -158,6 +158,7 @@ CATALOGUE: dict[str, str] = NAMES | {
     "it replaces a champion that reads other inputs and cannot be compared": (
         "il remplace un champion qui lit d’autres entrées et ne peut être comparé"
     ),
+    "the champion stays: it learned from every row of the test": "le champion reste : il a appris de toutes les lignes du test",
     "it replaces a champion that cannot be read: {what}": "il remplace un champion illisible : {what}",
     "The common model: its own ({title}) brought {money:+,.2f} for one customer beside it and saved {loss:.4f} of "
     "log loss on the same cross-validated rows, no more than chance explains among {tried:,} segments.": (
