@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vigie.errors import RegistryError, SettingsError
+from vigie.lifecycle.decision_money import Money
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import holdout_of, standing_of
 
 if TYPE_CHECKING:
-    from vigie.bundle import Bundle
-    from vigie.bundle.payoff_values import RowSums
     from vigie.journal import Prediction
     from vigie.journal.ledger import Ledger
     from vigie.release import Plan
@@ -83,7 +82,7 @@ def count_outcomes(project: Project, ledger: Ledger, score: str) -> CountedOutco
     moments = np.array([one.as_of for one in answered], dtype=np.int64)
     customers = [str(one.customer) for one in answered]
     outcomes = outcomes_at(bound, project.lake, schema, customers, moments, as_of=project.clock.now())
-    money = _Money(project, score)
+    money = Money(project, score)
     brought = np.array([money.of(one, y) for one, y in zip(answered, outcomes.tolist(), strict=True)], dtype=np.float64)
     places = Places(f"value {rollout.id}")  # by hash, so that counting again rounds the same way
     draws = np.array([places.of(one) for one in customers])
@@ -134,30 +133,3 @@ def _first(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
         if before is None or (one.at, one.id) < (before.at, before.id):
             first[one.customer] = one
     yield from first.values()
-
-
-class _Money:
-    """What decisions brought, by the cost matrix of the bundle that made them."""
-
-    def __init__(self, project: Project, score: str) -> None:
-        self._project, self._score = project, score
-        self._known: dict[str, tuple[Bundle, Callable[[Mapping[str, Any]], RowSums]]] = {}
-
-    def of(self, prediction: Prediction, outcome: float) -> float:
-        """Currency; NaN where the outcome or a sum of the cost matrix is not known."""
-        if math.isnan(outcome):
-            return math.nan
-        bundle, sums = self._of_version(prediction.model)
-        acted = prediction.decision == bundle.decision.act
-        return sums(prediction.values)[(0 if acted else 2) + (0 if outcome else 1)]
-
-    def _of_version(self, version: str) -> tuple[Bundle, Callable[[Mapping[str, Any]], RowSums]]:
-        from vigie.bundle import load_bundle
-        from vigie.bundle.payoff_values import payoff_row
-
-        if version not in self._known:
-            registry = self._project.registry
-            bundle = load_bundle(registry.bundle_path(registry.resolve(self._score, version)))
-            kinds = {one.name: one.kind for one in bundle.inputs}
-            self._known[version] = bundle, payoff_row(bundle.payoff_expressions(), kinds)
-        return self._known[version]

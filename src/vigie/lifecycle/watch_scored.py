@@ -1,0 +1,243 @@
+"""The predictions of cohorts, by the moment that they are about: of requests and of batches, each customer once a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from vigie.clock import DAY
+from vigie.errors import DataError, FeatureError
+from vigie.lifecycle.batch_record import PREFIX
+from vigie.lifecycle.decision_money import Money, recorded_columns
+from vigie.lifecycle.model_in_use import score_of
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.recorded import in_segment, not_in_lake
+from vigie.lifecycle.rollout import holdout_of
+from vigie.lifecycle.ship import TABLE
+from vigie.lifecycle.texts import bundle_texts
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from vigie.features.values import Values
+
+SLACK = 2 * DAY
+"""A prediction that is made later than this after the cohort that its moment lies in is of the past, and foretells nothing."""
+_COLUMNS = (
+    "customer",
+    "as_of",
+    "at",
+    "id",
+    "model",
+    "probability",
+    "decision",
+    "gain",
+    "threshold",
+    "segment",
+    "arm",
+    "values",
+)
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scored:
+    """Rows of a cohort that one version answered; *n* of them.
+
+    Attributes:
+        version: That answered.
+        customers: Keys as text.
+        moments: That the scores are about, µs, shape (n,).
+        p: Probabilities, shape (n,).
+        acted: Who is acted on, shape (n,).
+        would_act: Whom the model would act on; other than *acted* in the hold-out.
+        segments: Risk segment of each.
+        arms: Arm of each.
+        values: Inputs as recorded, or ``None`` where a batch kept none.
+    """
+
+    version: str
+    customers: list[str]
+    moments: np.ndarray
+    p: np.ndarray
+    acted: np.ndarray
+    would_act: np.ndarray
+    segments: np.ndarray
+    arms: np.ndarray
+    values: list[str | None]
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+
+def frame_between(
+    project: Project, score: str, begin: int, end: int, columns: Sequence[str] = _COLUMNS
+) -> pl.DataFrame:
+    """Predictions about moments from *begin* up to and without *end*: the first about each customer.
+
+    Rows are in the order of moment, time of the answer and id.
+
+    Args:
+        project: Where they are recorded.
+        score: Name of the score.
+        begin: µs.
+        end: µs.
+        columns: Of the result.
+
+    Raises:
+        DataError: The lake cannot be read.
+        JournalError: A line of the journal is no prediction.
+    """
+    import polars as pl
+
+    moment = pl.Datetime("us", "UTC")
+    low, high, late = (pl.lit(x).cast(moment) for x in (begin, end, end + SLACK))
+    parts: list[pl.DataFrame] = []
+    try:
+        table = project.lake.table(TABLE) if project.lake.has(TABLE) else None
+        if table is not None:
+            rows = project.lake.scan(TABLE, version=int(table.version())).filter(
+                pl.col("day") >= low.dt.date(), pl.col("day") <= late.dt.date(), pl.col("score") == score,
+                pl.col("as_of") >= low, pl.col("as_of") < high, pl.col("at") < late, pl.col("customer").is_not_null(),
+            )  # fmt: skip
+            parts.append(_typed(rows.select(_COLUMNS).collect(engine="streaming")))
+        waiting = [
+            {name: getattr(one, name) for name in _COLUMNS[:-1]} | {"values": msgspec.json.encode(one.values).decode()}
+            for path in not_in_lake(table, project.journal_folder)
+            for one in in_segment(path, score, None, begin, end + SLACK)
+            if one.customer is not None and begin <= one.as_of < end
+        ]
+        if waiting:
+            parts.append(_typed(pl.DataFrame(waiting, infer_schema_length=None)))
+        name = f"{PREFIX}{score}"
+        if project.lake.has(name) and name not in project.sources:
+            parts.append(_typed(_batches(project, score, name, low, high)))
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"cannot be read: {error}", where=f"predictions of '{score}'") from error
+    if not parts:
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    whole = pl.concat(parts).sort("as_of", "at", "id")
+    return whole.unique("customer", keep="first", maintain_order=True).select(columns)
+
+
+def _batches(project: Project, score: str, name: str, low: pl.Expr, high: pl.Expr) -> pl.DataFrame:
+    import polars as pl
+
+    from vigie.release import HOLDOUT, HoldOut
+
+    rows = project.lake.scan(name).filter(pl.col("moment") >= low, pl.col("moment") < high)
+    found = rows.with_columns(
+        as_of=pl.col("moment"), at=pl.col("moment"), id=pl.lit(""), model=pl.col("model_version"),
+        threshold=pl.lit(None, pl.Float64), arm=pl.lit("champion"), values=pl.lit(None, pl.String),
+    ).select(_COLUMNS).collect(engine="streaming")  # fmt: skip
+    held = HoldOut(score, holdout_of(project))
+    if held.share:
+        mask = pl.Series([held.holds(one) for one in found["customer"].to_list()], dtype=pl.Boolean)
+        found = found.with_columns(arm=pl.when(mask).then(pl.lit(HOLDOUT)).otherwise("arm"))
+    return found
+
+
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    texts = [
+        pl.col(name).cast(pl.String) for name in ("customer", "id", "model", "decision", "segment", "arm", "values")
+    ]
+    numbers = [pl.col(name).cast(pl.Float64) for name in ("probability", "gain", "threshold")]
+    return frame.with_columns(*texts, *numbers, pl.col("as_of").cast(pl.Int64), pl.col("at").cast(pl.Int64)).select(
+        _COLUMNS
+    )
+
+
+def scored_of(frame: pl.DataFrame, money: Money) -> list[Scored]:
+    """Rows as :func:`frame_between` gives them, by version.
+
+    Whom a model would act on in the hold-out is told by the gain that it asks for: that of the record, or of a batch the least gain that was acted on.
+
+    Raises:
+        RegistryError: A version is gone.
+    """
+    import polars as pl
+
+    from vigie.release import HOLDOUT
+
+    found = []
+    for (version,), rows in sorted(frame.group_by("model", maintain_order=True), key=lambda one: str(one[0][0])):
+        rule = money.bundle(str(version)).decision
+        acted = (rows["decision"] == rule.act).fill_null(value=False).to_numpy()
+        gain = rows["gain"].fill_null(float("nan")).to_numpy()
+        least = float(gain[acted].min()) if acted.any() else rule.min_gain
+        cut = rows["threshold"].fill_null(least).to_numpy()
+        held = (rows["arm"] == HOLDOUT).to_numpy()
+        known = rows["probability"].is_finite().fill_null(value=False)
+        kept = np.flatnonzero(known.to_numpy())
+        found.append(
+            Scored(
+                str(version),
+                rows["customer"].filter(known).to_list(),
+                rows["as_of"].to_numpy()[kept],
+                rows["probability"].to_numpy()[kept],
+                acted[kept],
+                np.where(held, gain >= cut, acted)[kept],
+                rows["segment"].fill_null("").cast(pl.String).to_numpy()[kept],
+                rows["arm"].to_numpy()[kept],
+                rows["values"].filter(known).to_list(),
+            )
+        )
+    return found
+
+
+def columns_then(project: Project, scored: Scored, money: Money, names: Sequence[str], score: str) -> dict[str, Values]:
+    """Inputs of rows as they were at their moments: as recorded, or computed again from the lake for rows of a batch.
+
+    Args:
+        project: Where the lake is.
+        scored: The rows.
+        money: Holds their bundle.
+        names: Of the inputs.
+        score: Name of the score.
+
+    Raises:
+        FeatureError: The lake has not a source or column that is needed.
+    """
+    bundle = money.bundle(scored.version)
+    if not names:
+        return {}
+    missing = [i for i, one in enumerate(scored.values) if one is None]
+    values: list[dict[str, Any]] = [_decode(one) if one is not None else {} for one in scored.values]
+    if missing:
+        columns = _computed(project, scored, missing, money, names, score)
+        for name, column in columns.items():
+            for i, value in zip(missing, column.to_list(), strict=True):
+                values[i][name] = value
+    return recorded_columns(bundle, names, values)
+
+
+def _computed(
+    project: Project, scored: Scored, places: list[int], money: Money, names: Sequence[str], score: str
+) -> dict[str, Values]:
+    from vigie.definition.moments import At
+    from vigie.features.rowwise import leaves
+    from vigie.features.spine import pair_features
+
+    bundle = money.bundle(scored.version)
+    asked = score_of(bundle, project.score(score))
+    schema = project.schema(asked)
+    bound = asked.bound(schema)
+    if isinstance(bound.moments, At):
+        raise FeatureError("inputs at the moment of an event are not computed again here", where=f"score '{score}'")
+    features = {feature.name: feature for feature in bound.bound_features}
+    features |= leaves(bound.decision.payoff().expressions())
+    wanted = [features[name] for name in names if name in features]
+    if not wanted:
+        return {}
+    found = pair_features(
+        wanted, project.lake, schema,
+        customers=[scored.customers[i] for i in places], moments=scored.moments[places],
+        texts=bundle_texts(project, bundle.texts),
+    )  # fmt: skip
+    return dict(found.columns)

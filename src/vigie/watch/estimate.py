@@ -1,0 +1,424 @@
+"""Performance before outcomes are known, worked out from calibrated scores; and how far that has been right so far.
+
+A score that is calibrated says how often a customer like this is positive; so it says what to expect of AUC, precision, recall, F1, log loss and
+value (the confidence-based estimate). Three things make what comes different, and the interval is made of all of them:
+
+- **Chance**: a customer of 30 % is positive or not.
+- **Calibration**: scores are not exactly what they say, and less so as time goes on. How far they were off in cohorts whose outcomes are known is
+  learned (:mod:`vigie.watch.estimate_calibration`), taken into account, and what is left unknown widens the interval.
+- **All else**: each estimate is kept and compared with the truth when it comes. Where the errors were larger than said, later intervals are wider by as
+  much, where they were smaller narrower; few errors that could be checked give a wider interval (Student's).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vigie.bundle.logistic import log_odds, logistic
+from vigie.economics.payoff import Array, PayoffValues
+from vigie.errors import InputError
+from vigie.watch.estimate_calibration import DAY, LEVEL, SLOPE, Forecast, Prior, forecast
+from vigie.watch.realised import NEAREST, Figure, Realised, Tally, calibration_of, student
+
+UNIT = ("auc", "precision", "recall", "f1", "outcome_rate")
+"""Figures from 0 to 1; their errors are told in log-odds."""
+FIGURES = (*UNIT, "log_loss", "brier", "value")
+"""What is estimated."""
+MOST_COHORTS = 60
+"""Matured cohorts that calibration is learned from at most; the oldest go."""
+MOST_CHECKS = 400
+"""Checked estimates that are remembered at most."""
+BELIEVED = 8.0
+"""How many checked estimates that are independent the theory's width counts for."""
+HALF_LIFE = 365.0
+"""Days after which a check counts for half."""
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """An estimate beside the truth.
+
+    Attributes:
+        moment: Of the cohort, µs.
+        figure: One of :data:`FIGURES`.
+        estimated: With its interval.
+        realised: What came.
+        error: Its distance in standard errors of the theory, before any widening.
+        held: Whether the interval held it.
+    """
+
+    moment: int
+    figure: str
+    estimated: Figure
+    realised: float
+    error: float
+    held: bool
+
+    def to_data(self) -> list[Any]:
+        """Plain data."""
+        return [self.moment, self.figure, self.estimated.to_data(), self.realised, self.error, self.held]
+
+    @classmethod
+    def from_data(cls, data: Sequence[Any]) -> Check:
+        """As written by :meth:`to_data`."""
+        moment, figure, estimated, realised, error, held = data
+        return cls(int(moment), str(figure), Figure.from_data(estimated), float(realised), float(error), bool(held))
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far estimates of a figure have been right.
+
+    Attributes:
+        checks: Estimates that could be checked.
+        held: Share of them whose interval held the truth; NaN of none.
+        independent: How many of them say something that the others do not, at most: those of one horizon count once.
+        factor: How much wider than the theory intervals are made now.
+        error: Mean of truth less estimate.
+        distance: Mean distance of truth and estimate.
+    """
+
+    checks: int
+    held: float
+    independent: float
+    factor: float
+    error: float
+    distance: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Estimate:
+    """Estimated figures of a cohort.
+
+    Attributes:
+        moment: Of the cohort, µs.
+        rows: How many customers.
+        figures: By name, one of :data:`FIGURES`; the interval is that of the figure of these very customers. ``error`` is the standard error of the
+            theory, in log-odds for those of :data:`UNIT`.
+        level: Shift of calibration at the centre that is reckoned with, log-odds.
+        slope: Of the slope.
+    """
+
+    moment: int
+    rows: int
+    figures: Mapping[str, Figure]
+    level: Forecast
+    slope: Forecast
+
+    def __getitem__(self, name: str) -> Figure:
+        return self.figures[name]
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "moment": self.moment,
+            "rows": self.rows,
+            "figures": {name: one.to_data() for name, one in self.figures.items()},
+            "level": [self.level.mean, self.level.error],
+            "slope": [self.slope.mean, self.slope.error],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Estimate:
+        """As written by :meth:`to_data`."""
+        figures = {name: Figure.from_data(one) for name, one in data["figures"].items()}
+        return cls(int(data["moment"]), int(data["rows"]), figures, Forecast(*data["level"]), Forecast(*data["slope"]))
+
+
+@dataclass(eq=False, slots=True)
+class Estimator:
+    """Estimates figures of one model, and learns from the truth.
+
+    Args:
+        horizon: Of the outcome, µs: an outcome is known so long after the score.
+        centre: Log-odds of the share of positives in training; shifts of calibration are told there.
+        repeated: How much the errors of neighbouring cohorts have in common, 0 … 1: 0 where customers are scored once.
+        level: Belief about the shift of calibration.
+        slope: Belief about its slope.
+    """
+
+    horizon: int
+    centre: float = 0.0
+    repeated: float = 0.7
+    level: Prior = LEVEL
+    slope: Prior = SLOPE
+    cohorts: list[tuple[int, float, float, float, float]] = field(default_factory=list)
+    """Matured ones: moment, shift at the centre and of the slope, and their variances."""
+    checks: list[Check] = field(default_factory=list)
+    """What became of estimates."""
+
+    def expect(self, moment: int) -> tuple[Forecast, Forecast]:
+        """Shift of calibration, at the centre and of the slope, of a cohort at *moment*, µs."""
+        known = np.array([one for one in self.cohorts if one[0] < moment], dtype=np.float64).reshape(-1, 5)
+        moments = known[:, 0]
+        return (
+            forecast(moments, known[:, 1], known[:, 3], moment, self.horizon, self.level, self.repeated),
+            forecast(moments, known[:, 2], known[:, 4], moment, self.horizon, self.slope, self.repeated),
+        )
+
+    def estimate(
+        self,
+        p: Array,
+        act: Array,
+        sums: PayoffValues | None = None,
+        clusters: Array | None = None,
+        *,
+        moment: int,
+    ) -> Estimate:
+        """Figures to come of customers scored at *moment*.
+
+        Args:
+            p: Calibrated probabilities, 0 … 1, shape (n,).
+            act: Who is acted on, booleans, shape (n,).
+            sums: Cost matrix of each row, currency; ``None``: value is not estimated.
+            clusters: Codes of the rows' customers from 0, shape (n,), where a customer has several rows: their outcomes are taken to be one.
+            moment: Of the cohort, µs.
+
+        Raises:
+            InputError: The arrays do not fit, or a score is not from 0 to 1.
+        """
+        p, act = np.asarray(p, np.float64), np.asarray(act, bool)
+        if p.shape != act.shape or not ((p >= 0) & (p <= 1)).all():
+            raise InputError(
+                f"{len(p)} scores with {len(act)} decisions, or a score that is not from 0 to 1",
+                field="estimate",
+                remedy="give a calibrated probability and a decision for each row",
+            )
+        level, slope = self.expect(moment)
+        rows = _Rows(p, act, sums)
+        centre = self.centre
+        q = rows.shifted(level.mean, slope.mean, centre)
+        values = rows.expected(q)
+        chance = rows.chance(q, clusters)
+        steps = [
+            (rows.expected(rows.shifted(level.mean + level.error, slope.mean, centre)),
+             rows.expected(rows.shifted(level.mean - level.error, slope.mean, centre))),
+            (rows.expected(rows.shifted(level.mean, slope.mean + slope.error, centre)),
+             rows.expected(rows.shifted(level.mean, slope.mean - slope.error, centre))),
+        ]  # fmt: skip
+        figures = {}
+        for name, value in values.items():
+            scale = _stretch(name, value)
+            variance = (scale * chance[name]) ** 2
+            for up, down in steps:
+                variance += ((_bent(name, up[name]) - _bent(name, down[name])) / 2) ** 2
+            figures[name] = self._interval(name, value, math.sqrt(variance), moment)
+        return Estimate(moment, len(p), figures, level, slope)
+
+    def _interval(self, name: str, value: float, error: float, moment: int) -> Figure:
+        if math.isnan(value) or math.isnan(error):
+            return Figure(value, NAN, NAN, error)
+        freedom, factor = self._width(name, moment)
+        wide = student(freedom) * factor * error
+        at = _bent(name, value)
+        return Figure(value, _unbent(name, at - wide), _unbent(name, at + wide), error)
+
+    def _width(self, name: str, now: int) -> tuple[float, float]:
+        """Degrees of freedom, and how much wider than the theory intervals are to be."""
+        checks = [one for one in self.checks if one.figure == name and one.moment + self.horizon <= now]
+        if not checks:
+            return BELIEVED, 1.0
+        moments = np.array([one.moment for one in checks], dtype=np.float64)
+        age = 0.5 ** ((now - moments) / DAY / HALF_LIFE)
+        errors = np.array([one.error for one in checks])
+        independent = _independent(moments, self.horizon) * float(age.mean())
+        mean = float(age @ errors**2 / age.sum())
+        return BELIEVED + independent, math.sqrt((BELIEVED + independent * mean) / (BELIEVED + independent))
+
+    def learn(
+        self, moment: int, truth: Tally, realised: Realised | None = None, estimate: Estimate | None = None
+    ) -> list[Check]:
+        """Learn from a cohort whose outcomes have become known, and check what was estimated of it.
+
+        Cohorts are learned in the order of their moments. Those that follow each other by less than a tenth of the horizon take each other's
+        place, as they hardly say anything new.
+
+        Args:
+            moment: Of the cohort, µs.
+            truth: Its rows.
+            realised: Its figures, where there is an estimate.
+            estimate: What was estimated of it when it was scored; ``None``: nothing.
+
+        Returns:
+            The checks, one for each figure that is known now.
+        """
+        found = calibration_of(truth, self.centre)
+        if found is not None:
+            one = (moment, found.a, found.b, found.var_a, found.var_b)
+            step = max(DAY, self.horizon // 10)
+            if len(self.cohorts) > 1 and moment - self.cohorts[-2][0] < step:
+                self.cohorts.pop()
+            self.cohorts = [*self.cohorts, one][-MOST_COHORTS:]
+        if estimate is None or realised is None:
+            return []
+        new = []
+        for name, said in estimate.figures.items():
+            came = realised[name].value
+            if math.isnan(came) or math.isnan(said.value) or not said.error > 0:
+                continue
+            away = (_bent(name, came) - _bent(name, said.value)) / said.error
+            new.append(Check(moment, name, said, came, max(-8.0, min(8.0, away)), said.low <= came <= said.high))
+        kept = [*self.checks, *new]
+        self.checks = kept[-MOST_CHECKS * len(FIGURES) :]
+        return new
+
+    def coverage(self, name: str, now: int) -> Coverage:
+        """How far estimates of a figure, one of :data:`FIGURES`, have been right until *now*, µs."""
+        checks = [one for one in self.checks if one.figure == name and one.moment + self.horizon <= now]
+        if not checks:
+            return Coverage(0, NAN, 0.0, 1.0, NAN, NAN)
+        errors = np.array([one.realised - one.estimated.value for one in checks])
+        moments = np.array([one.moment for one in checks], dtype=np.float64)
+        return Coverage(
+            len(checks),
+            float(np.mean([one.held for one in checks])),
+            _independent(moments, self.horizon),
+            self._width(name, now)[1],
+            float(errors.mean()),
+            float(np.abs(errors).mean()),
+        )
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data, from which :meth:`from_data` makes the same estimator again."""
+        return {
+            "horizon": self.horizon,
+            "centre": self.centre,
+            "repeated": self.repeated,
+            "level": [self.level.bias, self.level.wander, self.level.spread],
+            "slope": [self.slope.bias, self.slope.wander, self.slope.spread],
+            "cohorts": [list(one) for one in self.cohorts],
+            "checks": [one.to_data() for one in self.checks],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Estimator:
+        """As written by :meth:`to_data`."""
+        return cls(
+            int(data["horizon"]),
+            float(data["centre"]),
+            float(data["repeated"]),
+            Prior(*data["level"]),
+            Prior(*data["slope"]),
+            [(int(m), float(a), float(b), float(va), float(vb)) for m, a, b, va, vb in data["cohorts"]],
+            [Check.from_data(one) for one in data["checks"]],
+        )
+
+
+def _independent(moments: Array, horizon: int) -> float:
+    """How many cohorts there are that do not look at the same days."""
+    return min(float(len(moments)), 1.0 + float(moments.max() - moments.min()) / max(horizon, 1))
+
+
+def _bent(name: str, value: float) -> float:
+    if name not in UNIT:
+        return value
+    kept = min(max(value, 1e-4), 1 - 1e-4)
+    return math.log(kept / (1 - kept))
+
+
+def _unbent(name: str, value: float) -> float:
+    if name not in UNIT:
+        return value
+    return 1 / (1 + math.exp(-min(max(value, -700.0), 700.0)))
+
+
+def _stretch(name: str, value: float) -> float:
+    """What a small error is multiplied with when a figure is told in log-odds."""
+    if name not in UNIT:
+        return 1.0
+    kept = min(max(value, 1e-4), 1 - 1e-4)
+    return 1.0 / (kept * (1 - kept))
+
+
+class _Rows:
+    """Rows that are scored, with what does not depend on calibration worked out once."""
+
+    def __init__(self, p: Array, act: Array, sums: PayoffValues | None) -> None:
+        self.p, self.act, self.n = p, act, len(p)
+        self.z = log_odds(np.clip(p, NEAREST, 1 - NEAREST))
+        kept = np.clip(p, 1e-15, 1 - 1e-15)
+        self.loss_positive, self.loss_negative = -np.log(kept), -np.log1p(-kept)
+        self.level = np.unique(p, return_inverse=True)[1] if self.n else np.empty(0, np.int64)
+        self.levels = int(self.level.max(initial=-1)) + 1
+        self.sums = None
+        if sums is not None and self.n:
+            positive = np.broadcast_to(np.where(act, sums.act_positive, sums.pass_positive), p.shape)
+            negative = np.broadcast_to(np.where(act, sums.act_negative, sums.pass_negative), p.shape)
+            told = ~(np.isnan(positive) | np.isnan(negative))
+            if told.any():
+                self.sums = np.where(told, positive, 0.0), np.where(told, negative, 0.0), int(told.sum())
+
+    def shifted(self, level: float, slope: float, centre: float) -> Array:
+        """Chances of a positive outcome, shape (n,), where calibration is off by so much."""
+        return logistic(self.z + level + max(slope, -0.95) * (self.z - centre))
+
+    def expected(self, q: Array) -> dict[str, float]:
+        """Figures expected where *q* are the chances of a positive outcome; NaN where one is not defined."""
+        positives, acted, hits = float(q.sum()), float(self.act.sum()), float(q[self.act].sum())
+        none = not self.n
+        found = {
+            "auc": self._auc(q),
+            "precision": hits / acted if acted else NAN,
+            "recall": hits / positives if positives > 0 else NAN,
+            "f1": 2 * hits / (acted + positives) if acted + positives > 0 else NAN,
+            "outcome_rate": NAN if none else positives / self.n,
+            "log_loss": NAN if none else float(np.mean(q * self.loss_positive + (1 - q) * self.loss_negative)),
+            "brier": NAN if none else float(np.mean(q * (1 - 2 * self.p) + self.p**2)),
+        }
+        if self.sums is not None:
+            positive, negative, told = self.sums
+            found["value"] = float((q * positive + (1 - q) * negative).sum()) / told
+        return found
+
+    def _auc(self, q: Array) -> float:
+        """Expected pairs in the right order over expected pairs; nobody is a pair with himself."""
+        positive, negative = np.bincount(self.level, q, self.levels), np.bincount(self.level, 1 - q, self.levels)
+        pairs = float(positive.sum() * negative.sum() - (q * (1 - q)).sum())
+        if not pairs > 0:
+            return NAN
+        won = float(positive @ (np.cumsum(negative) - negative / 2)) - float((q * (1 - q)).sum()) / 2
+        return won / pairs
+
+    def chance(self, q: Array, clusters: Array | None) -> dict[str, float]:
+        """Standard deviation of each figure by chance alone: what each outcome changes, times its own standard deviation."""
+        deviation = np.sqrt(q * (1 - q))
+
+        def spread(influence: Array) -> float:
+            moved = influence * deviation
+            if clusters is not None:
+                moved = np.bincount(clusters, moved)
+            return float(np.sqrt(moved @ moved))
+
+        n, positives, acted = max(self.n, 1), float(q.sum()), float(self.act.sum())
+        hits = float(q[self.act].sum())
+        act = self.act.astype(np.float64)
+        found = {
+            "auc": spread(self._on_auc(q)),
+            "precision": spread(act / acted) if acted else NAN,
+            "recall": spread((act - hits / positives) / positives) if positives > 0 else NAN,
+            "f1": spread((2 * act - 2 * hits / (acted + positives)) / (acted + positives))
+            if acted + positives > 0
+            else NAN,
+            "outcome_rate": spread(np.full(self.n, 1.0 / n)),
+            "log_loss": spread((self.loss_positive - self.loss_negative) / n),
+            "brier": spread((1 - 2 * self.p) / n),
+        }
+        if self.sums is not None:
+            positive, negative, told = self.sums
+            found["value"] = spread((positive - negative) / told)
+        return found
+
+    def _on_auc(self, q: Array) -> Array:
+        """By how much AUC changes when an outcome turns from negative to positive, shape (n,)."""
+        positive, negative = np.bincount(self.level, q, self.levels), np.bincount(self.level, 1 - q, self.levels)
+        P, N = max(float(positive.sum()), 1e-12), max(float(negative.sum()), 1e-12)
+        below = (np.cumsum(negative) - negative / 2)[self.level] / N
+        above = (P - np.cumsum(positive) + positive / 2)[self.level] / P
+        auc = float(positive @ (np.cumsum(negative) - negative / 2)) / (P * N)
+        return np.asarray((below - auc) / P - (above - auc) / N)
