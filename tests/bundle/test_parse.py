@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,15 +16,14 @@ from vigie.clock import DAY
 from vigie.definition import Kind
 from vigie.errors import InputError
 
-READER = InputReader(
-    (
-        Input("amount", Kind.NUMBER),
-        Input("country", Kind.CATEGORY, categories=("fr", "de")),
-        Input("active", Kind.BOOLEAN),
-        Input("since", Kind.TIME),
-        Input("clv", Kind.NUMBER, "extra", required=True),
-    )
+READER_INPUTS = (
+    Input("amount", Kind.NUMBER),
+    Input("country", Kind.CATEGORY, categories=("fr", "de")),
+    Input("active", Kind.BOOLEAN),
+    Input("since", Kind.TIME),
+    Input("clv", Kind.NUMBER, "extra", required=True),
 )
+READER = InputReader(READER_INPUTS)
 
 
 def test_values_are_read():
@@ -79,3 +82,52 @@ def test_whatever_comes_is_read_or_named(values):
     except InputError:
         found = {"clv": 1.0}
     assert set(found) <= {"amount", "country", "active", "since", "clv"} and "clv" in found
+
+
+SENT = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=6),
+    st.just("1970-01-02"),
+    st.lists(st.none(), max_size=1),
+)
+NAMES = ("amount", "country", "active", "since", "clv", "left_out", "unknown")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), SENT), st.booleans())
+def test_what_is_decoded_at_once_is_what_is_read(values, spaced):
+    """The shape takes nothing that would be refused, and makes the same of what it takes."""
+    reader = InputReader(READER_INPUTS, ignored=["left_out"])
+    body = json.dumps({"values": values}, indent=2 if spaced else None).encode()
+    request = msgspec.defstruct("Request", [("values", reader.shape)])
+    try:
+        taken = reader.taken(msgspec.json.decode(body, type=request).values)
+    except ValueError:
+        taken = None
+    if taken is not None:
+        assert list(map(repr, sorted(taken.items()))) == list(map(repr, sorted(reader.read(values).items())))
+    plain = {name: value for name, value in values.items() if name in ("amount", "clv", "country", "active")}
+    if plain == values and "clv" in values and _fits(values):
+        assert taken is not None, "what is sent most often takes the quick way"
+
+
+def _fits(values):
+    kinds = {"amount": float, "clv": float, "country": str, "active": bool}
+    return values["clv"] is not None and all(
+        value is None or (type(value) is kinds[name] and value == value and value not in (math.inf, -math.inf))
+        for name, value in values.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "9" * 400, "1" + "0" * 25, "123456789012345678901", "-0.0", "5e-324"]
+)
+def test_numbers_are_the_same_whichever_way(number):
+    body = b'{"amount": %s, "clv": 1}' % number.encode()
+    try:
+        taken = READER.taken(msgspec.json.decode(body, type=READER.shape))
+    except ValueError:
+        return
+    assert taken is not None and repr(taken) == repr(READER.read(msgspec.json.decode(body)))

@@ -93,7 +93,7 @@ def broken(served: Served, how: Exception | None = None) -> Served:
 
     class Broken:
         def __getattr__(self, name: str) -> Any:
-            if name in ("inputs", "parse"):
+            if name in ("inputs", "parse", "reader"):
                 return getattr(served.scorer, name)
             raise how or RuntimeError("a bug")
 

@@ -27,7 +27,19 @@ SMALLEST = 1e-34
 
 _DAY = float(DAY)
 
-Append = Callable[[Any, list[float]], None]
+One = Callable[[Any], float]
+"""The column of one value, ``None`` for null."""
+Several = Callable[[Any], list[float]]
+"""Its columns, where there are several."""
+
+
+class _Levels(dict[str | None, float]):
+    """The level of each category; of every other one :attr:`other`."""
+
+    other: float
+
+    def __missing__(self, _: str | None) -> float:
+        return self.other
 
 
 class NumberColumn(msgspec.Struct, frozen=True, tag="number", forbid_unknown_fields=True):
@@ -82,34 +94,28 @@ class NumberColumn(msgspec.Struct, frozen=True, tag="number", forbid_unknown_fie
     def _scaled(self) -> bool:
         return self.center != 0.0 or self.scale != 1.0
 
-    def row(self) -> Append:
-        """A function that appends the columns of one value, ``None`` for null."""
+    def row(self) -> One | Several:
+        """Makes of one value its column, or a list of its columns where :meth:`names` has several."""
         time = self.kind is Kind.TIME
         low = -LARGEST if self.low is None else max(self.low, -LARGEST)
         high = LARGEST if self.high is None else min(self.high, LARGEST)
-        impute, indicator, scaled, center, scale = self.impute, self.indicator, self._scaled, self.center, self.scale
+        impute, scaled, center, scale = self.impute, self._scaled, self.center, self.scale
         blank = math.nan if impute is None else ((impute - center) / scale if scaled else impute)
 
-        def append(value: float | None, out: list[float]) -> None:
+        def one(value: float | None) -> float:
             if value is None or value != value:
-                out.append(blank)
-                if indicator:
-                    out.append(1.0)
-                return
-            x = float(value)
-            if time:
-                x /= _DAY
+                return blank
+            x = value / _DAY if time else value + 0.0
             if -SMALLEST <= x <= SMALLEST:
                 x = 0.0
-            if x < low:
-                x = low
-            elif x > high:
-                x = high
-            out.append((x - center) / scale if scaled else x)
-            if indicator:
-                out.append(0.0)
+            if not low <= x <= high:
+                x = low if x < low else high
+            return (x - center) / scale if scaled else x
 
-        return append
+        def with_indicator(value: float | None) -> list[float]:
+            return [one(value), 1.0 if value is None or value != value else 0.0]
+
+        return with_indicator if self.indicator else one
 
 
 class CategoryColumn(msgspec.Struct, frozen=True, tag="category", forbid_unknown_fields=True):
@@ -163,24 +169,16 @@ class CategoryColumn(msgspec.Struct, frozen=True, tag="category", forbid_unknown
         else:
             out[:, 0] = codes
 
-    def row(self) -> Append:
-        """A function that appends the columns of one value, ``None`` for null."""
-        unseen, null = self.unseen, self.null
+    def row(self) -> One | Several:
+        """Makes of one value its column, or a list of its columns where :meth:`names` has several."""
+        codes = dict(zip(self.kept, self.codes, strict=True))
         if not self.onehot:
-            level = {text: float(code) for text, code in zip(self.kept, self.codes, strict=True)}
-            other, missing = float(unseen), float(null)
-
-            def append(value: str | None, out: list[float]) -> None:
-                out.append(missing if value is None else level.get(value, other))
-
-            return append
+            levels = _Levels({text: float(code) for text, code in codes.items()})
+            levels[None], levels.other = float(self.null), float(self.unseen)
+            return levels.__getitem__
         lines = [[float(j == code) for j in range(self.levels)] for code in range(self.levels)]
-        line = {text: lines[code] for text, code in zip(self.kept, self.codes, strict=True)}
-
-        def extend(value: str | None, out: list[float]) -> None:
-            out.extend(lines[null] if value is None else line.get(value, lines[unseen]))
-
-        return extend
+        line, other, missing = {text: lines[code] for text, code in codes.items()}, lines[self.unseen], lines[self.null]
+        return lambda value: missing if value is None else line.get(value, other)
 
 
 EncoderColumn = NumberColumn | CategoryColumn
@@ -197,10 +195,13 @@ class Encoder:
     """
 
     columns: tuple[EncoderColumn, ...] = ()
-    _steps: tuple[tuple[str, Append], ...] = field(init=False, repr=False, compare=False)
+    _steps: tuple[tuple[str, Any], ...] = field(init=False, repr=False, compare=False)
+    _wide: tuple[bool, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_steps", tuple((column.name, column.row()) for column in self.columns))
+        wide = tuple(_is_wide(column) for column in self.columns)
+        object.__setattr__(self, "_wide", wide if any(wide) else ())
 
     @property
     def width(self) -> int:
@@ -257,10 +258,15 @@ class Encoder:
             values: By input name; ``None`` or absent is null. NUMBER and BOOLEAN as numbers, CATEGORY as ``str``, TIME
                 as ``int`` µs.
         """
-        out: list[float] = []
         get = values.get
-        for name, append in self._steps:
-            append(get(name), out)
+        if not self._wide:
+            return [column(get(name)) for name, column in self._steps]
+        out: list[float] = []
+        for (name, column), wide in zip(self._steps, self._wide, strict=True):
+            if wide:
+                out += column(get(name))
+            else:
+                out.append(column(get(name)))
         return out
 
     def to_data(self) -> list[Any]:
@@ -278,6 +284,10 @@ class Encoder:
             return cls(tuple(msgspec.convert(data, type=_DECODE)))
         except msgspec.ValidationError as error:
             raise BundleError(f"not a stored encoder: {error}", where="encoder") from error
+
+
+def _is_wide(column: EncoderColumn) -> bool:
+    return column.onehot if isinstance(column, CategoryColumn) else column.indicator
 
 
 def _column(columns: Columns, column: EncoderColumn) -> Values:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from vigie.bundle.signature import Input
 from vigie.clock import parse_moment
@@ -25,6 +28,7 @@ class InputReader:
     """
 
     def __init__(self, inputs: Sequence[Input], ignored: Collection[str] = ()) -> None:
+        self._inputs = tuple(inputs)
         self._ignored = frozenset(ignored)
         self._readers: dict[str, Reader] = {given.name: _READERS[given.kind] for given in inputs}
         self._required = tuple(given.name for given in inputs if given.required)
@@ -53,6 +57,39 @@ class InputReader:
                 what = "is null and may not be" if name in values else "is missing"
                 raise InputError(what, field=name, remedy="the decision's money cannot be computed without it")
         return found
+
+    @cached_property
+    def shape(self) -> type[msgspec.Struct]:
+        """What JSON is decoded into at once where it is sure to fit; :meth:`taken` makes the values of it.
+
+        It takes less than :meth:`read` does, and never more: nothing that is ignored, and of times what they are written
+        as. What does not fit it is for :meth:`read`, which says why.
+        """
+        fields = [(f"x{i}", _SHAPES[given.kind] | None, None) for i, given in enumerate(self._inputs)]
+        names = {f"x{i}": given.name for i, given in enumerate(self._inputs)}
+        return msgspec.defstruct("Values", fields, rename=names, omit_defaults=True, forbid_unknown_fields=True)
+
+    def taken(self, sent: msgspec.Struct) -> dict[str, Any] | None:
+        """What :meth:`read` makes of the values in *sent*; ``None``: it must be asked, and may refuse them.
+
+        Args:
+            sent: A :attr:`shape`.
+        """
+        found: dict[str, Any] = msgspec.to_builtins(sent)
+        for name in self._required:
+            if name not in found:
+                return None
+        for name in self._times:
+            if name in found:
+                try:
+                    found[name] = _time(name, found[name])
+                except InputError:
+                    return None
+        return found
+
+    @cached_property
+    def _times(self) -> tuple[str, ...]:
+        return tuple(given.name for given in self._inputs if given.kind is Kind.TIME)
 
 
 def _unknown(name: object, known: Mapping[str, Reader]) -> InputError:
@@ -126,4 +163,12 @@ _READERS: dict[Kind, Reader] = {
     Kind.CATEGORY: _text,
     Kind.TEXT: _text,
     Kind.TIME: _time,
+}
+
+_SHAPES: dict[Kind, Any] = {
+    Kind.NUMBER: float,
+    Kind.BOOLEAN: bool,
+    Kind.CATEGORY: str,
+    Kind.TEXT: str,
+    Kind.TIME: int | str,
 }

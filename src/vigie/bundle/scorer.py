@@ -222,6 +222,11 @@ class Scorer:
         """
         return self._reader.read(values)
 
+    @property
+    def reader(self) -> InputReader:
+        """What :meth:`parse` reads with."""
+        return self._reader
+
     def columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
         """Parsed values of several customers as columns for :meth:`score`."""
         return {name: Values.of(kind, [row.get(name) for row in rows]) for name, kind in self._kinds.items()}

@@ -22,7 +22,7 @@ from vigie._version import __version__
 from vigie.bundle import SEGMENT_NAMES, Bundle, Cover
 from vigie.clock import Clock
 from vigie.errors import JournalError, SettingsError, did_you_mean
-from vigie.journal import PredictionJournal, identifiers
+from vigie.journal import PredictionJournal, new_identifier
 from vigie.serving.events_batcher import EventBatcher
 from vigie.serving.events_metrics import EventMetrics
 from vigie.serving.events_receiver import EventReceiver
@@ -31,7 +31,7 @@ from vigie.serving.features_route import FeaturesRoute, ServedFeatures
 from vigie.serving.idempotency import Idempotency
 from vigie.serving.invocations import InvocationAnswer, read_invocation
 from vigie.serving.journal_metrics import JournalMetrics
-from vigie.serving.messages import ScoreAnswer, decode, rows_of
+from vigie.serving.messages import QuickDecoder, ScoreAnswer, decode, rows_of
 from vigie.serving.metrics import Metrics, ModelLabels
 from vigie.serving.model_card import card_of
 from vigie.serving.openapi import describe
@@ -48,8 +48,10 @@ from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
 from vigie.serving.shelf import Shelf
 from vigie.serving.shipping import Shipping
+from vigie.serving.traffic import Traffic
 from vigie.serving.v2_route import ROOT, Described, V2Routes
 
+_JSON = ("application/json", "")
 _BACKLOG = 20
 """Requests of the largest size whose events may wait to be taken in."""
 
@@ -95,6 +97,7 @@ def create_app(
     security: Security | None = None,
     following: Following | None = None,
     shelf: Shelf | None = None,
+    traffic: Traffic | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
@@ -109,6 +112,7 @@ def create_app(
         security: Who may call; ``None``: everybody.
         following: Gives the scores new champions and challengers while the server runs; ``None``: nobody does.
         shelf: Models that are read when they are asked for; ``None``: there are none. They are not *followed*.
+        traffic: Keeps what was answered by hour for the watch; ``None``: nobody does.
 
     Raises:
         SettingsError: There is nothing to serve, or the default model is not among *models*.
@@ -154,13 +158,18 @@ def create_app(
         more: dict[str, Any] = {"clock": clock, "metrics": metrics, "settings": settings, "idempotency": idempotency}
         return PostRoute(label, scoring, read, write, **more)
 
-    def read_score(body: bytes, content_type: str) -> Sent:
-        if content_type.partition(";")[0].strip().lower() not in ("application/json", ""):
+    def read_score(body: bytes, content_type: str, quick: QuickDecoder | None) -> Sent:
+        json = content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON
+        if not json:
             raise refused(415, "content-type", f"{content_type} is not understood", "send application/json", "protocol")
+        found = quick(body) if quick is not None else None
+        if found is not None:
+            row, asked = found
+            return Sent((row,), asked.as_of, asked.request_id, asked.reasons)
         request = decode(body)
         return Sent(rows_of(request, settings.max_rows), request.as_of, request.request_id, request.reasons)
 
-    def read_invoked(body: bytes, content_type: str) -> Sent:
+    def read_invoked(body: bytes, content_type: str, _: QuickDecoder | None) -> Sent:
         kinds = current[default].kinds if isinstance(default, str) else {}
         rows, params = read_invocation(body, content_type, kinds, settings.max_rows)
         return Sent(rows) if params is None else Sent(rows, params.as_of, params.request_id, params.reasons)
@@ -189,7 +198,11 @@ def create_app(
             shipping.start()
         if following is not None:
             await asyncio.to_thread(following.start, routers)
+        if traffic is not None:
+            traffic.start(metrics)
         yield
+        if traffic is not None:
+            await asyncio.to_thread(traffic.stop)
         if following is not None:
             await asyncio.to_thread(following.stop)
         if batcher is not None:
@@ -348,7 +361,7 @@ def _add_routes(
     def refuse(problem: RequestError) -> Response:
         metrics.error(problem.kind)
         metrics.refusal(problem.status)
-        request_id = identifiers(clock.now())[0]
+        request_id = new_identifier(clock.now())
         return Response(
             msgspec.json.encode(Refusal(list(problem.details), request_id)),
             status_code=problem.status,

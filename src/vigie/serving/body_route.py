@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from vigie.clock import Clock, stopwatch
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Refusal, RequestError, refused
 from vigie.serving.request_id import request_id_of
@@ -19,8 +19,7 @@ from vigie.serving.security.grant import CALLER, Grant
 encode = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True)
-class Posted:
+class Posted(msgspec.Struct, gc=False):
     """A request whose body is there.
 
     Attributes:
@@ -47,7 +46,7 @@ class Posted:
     method: str
     query: bytes
     grant: Grant | None = None
-    headers: dict[bytes, bytes] = field(default_factory=dict)
+    headers: dict[bytes, bytes] = {}
     path: str = ""
 
 
@@ -135,7 +134,7 @@ class BodyRoute(ABC):
             else:
                 answer = encode(found)
         except RequestError as problem:
-            posted.request_id = posted.request_id or identifiers(now)[0]
+            posted.request_id = posted.request_id or new_identifier(now)
             status, told = self.refusal(problem, posted.request_id)
             answer = encode(told)
             if status == 503:

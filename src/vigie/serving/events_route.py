@@ -9,7 +9,7 @@ import msgspec
 
 from vigie.clock import Clock
 from vigie.errors import did_you_mean
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.events_batcher import EventBatcher, Taken
 from vigie.serving.events_messages import EventsAnswer, EventsRequest, decode_events
@@ -45,7 +45,7 @@ class EventsRoute(BodyRoute):
         kind = posted.content_type
         if kind.partition(";")[0].strip().lower() not in ("application/json", ""):
             raise refused(415, "content-type", f"{kind} is not understood", "send application/json", "protocol")
-        posted.request_id = posted.request_id or identifiers(posted.at)[0]
+        posted.request_id = posted.request_id or new_identifier(posted.at)
         parts = decode_events(posted.body, self._most)
         check_rows(posted.grant, sum(len(part.events) for part in parts), "events")
         unknown = [(i, part.source) for i, part in enumerate(parts) if part.source not in self._sources]

@@ -11,7 +11,7 @@ from vigie.clock import Clock, iso
 from vigie.definition.kind import Kind
 from vigie.errors import VigieError, did_you_mean
 from vigie.features.online.lookup import Asked, Found, Lookup
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.features_messages import FeaturesAnswer, FeaturesAsked, FeaturesRow, from_body, from_query
 from vigie.serving.gathered_reads import GatheredReads
@@ -57,7 +57,7 @@ class FeaturesRoute(BodyRoute):
     async def answer(self, posted: Posted) -> FeaturesAnswer:
         """The features of the customers asked for."""
         asked = self._read(posted)
-        posted.request_id = asked.request_id or posted.request_id or identifiers(posted.at)[0]
+        posted.request_id = asked.request_id or posted.request_id or new_identifier(posted.at)
         if posted.grant is not None and asked.score is not None:
             posted.grant.need_score(asked.score)  # before it is told whether there is such a score
         lookup = self._lookup(asked.score)

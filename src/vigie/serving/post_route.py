@@ -7,13 +7,14 @@ written. Every refusal has one shape, and only what is listed in the OpenAPI pag
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from vigie.clock import Clock
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.serving.body_route import JSON, BodyRoute, Posted, Raw, encode
 from vigie.serving.idempotency import HEADER, Idempotency, Remembered, key_of
-from vigie.serving.messages import Row, ScoreAnswer, moment_asked
+from vigie.serving.messages import QuickDecoder, Row, ScoreAnswer, moment_asked
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import RequestError
 from vigie.serving.scoring import Answering, Asked
@@ -21,8 +22,7 @@ from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """A body that was read.
 
     Attributes:
@@ -44,7 +44,7 @@ class PostRoute(BodyRoute):
     Args:
         label: Of the route in the metrics.
         scoring: The model, or the problem that there is none to answer with.
-        read: From a body and its media type to rows; raises :class:`RequestError`.
+        read: From a body, its media type and the model's quick decoder to rows; raises :class:`RequestError`.
         write: From an answer to what is sent.
         idempotency: What was answered to requests that name themselves.
     """
@@ -53,7 +53,7 @@ class PostRoute(BodyRoute):
         self,
         label: str,
         scoring: Answering | RequestError,
-        read: Callable[[bytes, str], Sent],
+        read: Callable[[bytes, str, QuickDecoder | None], Sent],
         write: Callable[[ScoreAnswer], object],
         *,
         clock: Clock,
@@ -84,14 +84,16 @@ class PostRoute(BodyRoute):
         return Raw(answer, (JSON,))
 
     async def _scored(self, posted: Posted) -> object:
-        sent = self._read(posted.body, posted.content_type)
-        posted.request_id = sent.request_id or posted.request_id or identifiers(posted.at)[0]
+        scoring = self._scoring
+        quick = None if isinstance(scoring, RequestError) else scoring.quick
+        sent = self._read(posted.body, posted.content_type, quick)
+        posted.request_id = sent.request_id or posted.request_id or new_identifier(posted.at)
         if posted.grant is not None:
             check_rows(posted.grant, len(sent.rows), "customers")
             if sent.reasons:
                 posted.grant.need("explain")
-        if isinstance(self._scoring, RequestError):
-            raise self._scoring
+        if isinstance(scoring, RequestError):
+            raise scoring
         moment = moment_asked(sent.as_of, posted.at)
         asked = Asked(posted.request_id, posted.at, moment, posted.started, posted.caller, sent.reasons)
-        return self._write(await self._scoring.score(sent.rows, asked))
+        return self._write(await scoring.score(sent.rows, asked))

@@ -12,7 +12,7 @@ _HEADERS = (b"x-request-id", b"x-amzn-sagemaker-inference-id")
 def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     """The caller's id from a header; empty if there is none that could be sent back."""
     for name in _HEADERS:
-        text = headers.get(name, b"").decode("latin-1")
-        if REQUEST_ID.fullmatch(text):
+        sent = headers.get(name)
+        if sent is not None and REQUEST_ID.fullmatch(text := sent.decode("latin-1")):
             return text
     return ""

@@ -17,7 +17,7 @@ import msgspec
 from vigie.clock import stopwatch
 from vigie.errors import BundleError
 from vigie.release import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, HoldOut
-from vigie.serving.messages import PredictionAnswer, Row, ScoreAnswer
+from vigie.serving.messages import PredictionAnswer, QuickDecoder, Row, ScoreAnswer
 from vigie.serving.refusal import RequestError
 from vigie.serving.router_metrics import CHALLENGED, DROPPED, FAILED, SHADOWED
 from vigie.serving.router_shadow import Shadow, Shown
@@ -80,6 +80,11 @@ class Router:
         self._held = HoldOut(champion.name, holdout)
         self._routing = Routing(make(champion))
         self._exchange(self._routing)
+
+    @property
+    def quick(self) -> QuickDecoder:
+        """The champion's; what it checked, a challenger with other inputs checks again."""
+        return self._routing.champion.quick
 
     # -- what others change ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.release import CHALLENGER, CHAMPION, Places
 from vigie.release.cells import (
     DROPPED,
@@ -59,7 +59,7 @@ class Trial:
 
     def __init__(self, rollout: str, shares: Sequence[float], now: int, seen: Path | None = None) -> None:
         self.rollout, self.shares = rollout, tuple(shares)
-        self.worker = identifiers(now)[0]
+        self.worker = new_identifier(now)
         self.changed = False
         self._places = Places(rollout)
         self._seen = Seen(seen)

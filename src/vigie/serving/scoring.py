@@ -14,9 +14,9 @@ from vigie.bundle import Explained, ScoreRow
 from vigie.clock import iso, stopwatch
 from vigie.errors import InputError, VigieError
 from vigie.features.values import Columns
-from vigie.journal import Prediction, PredictionJournal, identifiers
+from vigie.journal import Prediction, PredictionJournal, identifiers, new_identifier
 from vigie.release import CHAMPION
-from vigie.serving.messages import ModelAnswer, PredictionAnswer, ReasonAnswer, Row, ScoreAnswer
+from vigie.serving.messages import ModelAnswer, PredictionAnswer, QuickDecoder, ReasonAnswer, Row, ScoreAnswer
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Detail, RequestError, detail_of, from_error, refused
 from vigie.serving.served import Served
@@ -29,8 +29,7 @@ MOMENT = "moment"
 """Input of a model that asks what day it is; where it is not sent, it is the moment of scoring."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """Circumstances of a request.
 
     Attributes:
@@ -79,6 +78,11 @@ Scored = tuple[dict[str, Any], ScoreRow]
 class Answering(Protocol):
     """What scores for one name: a :class:`~vigie.serving.router.Router`, or what opens one when it is asked."""
 
+    @property
+    def quick(self) -> QuickDecoder | None:
+        """What decodes the body that is sent most often; ``None``: there is nothing quicker."""
+        ...
+
     async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
         """The scores of *rows*, in their order."""
         ...
@@ -106,6 +110,9 @@ class Scoring:
         self._threshold = _finite(self._rule.request_cut)
         self._definition = str(served.bundle.lineage.get("definition", ""))
         self._asks_moment = MOMENT in served.kinds
+        self._reader = self._scorer.reader
+        self.quick = QuickDecoder(self._reader)
+        """Decodes what is sent to this model most often."""
 
     @property
     def served(self) -> Served:
@@ -123,6 +130,10 @@ class Scoring:
         Raises:
             RequestError: A row does not fit, a customer is not known, or nothing can be looked up or recorded.
         """
+        if len(rows) == 1 and not asked.reasons and self._background > 1:
+            one = await self._one(rows[0], asked, drawn)
+            if one is not None:
+                return one
         quick, glanced = not asked.reasons and len(rows) < self._background, None
         if quick and not all(row.values is not None for row in rows):
             glanced = self._glanced(rows, asked)
@@ -142,6 +153,32 @@ class Scoring:
         if asked.reasons:
             predictions = [_with_reasons(one, why) for one, why in zip(predictions, explained, strict=True)]
         return ScoreAnswer(asked.request_id, self._model, predictions)
+
+    async def _one(self, row: Row, asked: Asked, drawn: Draw) -> ScoreAnswer | None:
+        """As :meth:`score` for one customer, with less in between; ``None``: getting the inputs may take long."""
+        try:
+            if row.values is not None:
+                values = self._parsed(row, asked)
+            else:
+                glanced = self._glanced((row,), asked)
+                if glanced is None:
+                    return None
+                found = glanced[0]
+                if found is None:
+                    self._refuse_unknown((row,), asked)
+                    return None
+                values = {name: found[name] for name in self._scorer.inputs}
+            event = self._event(new_identifier(asked.at), row, values, self._scorer.score_one(values), asked, drawn)
+            self._journal.append((event,), settle=False)
+        except VigieError as error:
+            raise from_error(error) from error
+        if self._journal.power:
+            await self._settled(1)
+        self._metrics.prediction(event.score, event.decision, event.segment)
+        answer = PredictionAnswer(
+            event.customer, event.probability, event.decision, event.segment, event.expected_value, iso(asked.as_of)
+        )
+        return ScoreAnswer(asked.request_id, self._model, [answer])
 
     def answers(self, rows: Sequence[Row], asked: Asked) -> list[ScoreRow]:
         """What the model would answer; nothing is recorded. For a thread that nobody waits for.
@@ -182,10 +219,14 @@ class Scoring:
         """Inputs of the customers asked for by id, where they are at hand; ``None`` where getting them may take long."""
         if self._provider is None:
             return None
+        began = stopwatch()
         try:
-            return self._provider.at_hand([_id(row) for row in rows if row.values is None], asked.as_of)
+            found = self._provider.at_hand([_id(row) for row in rows if row.values is None], asked.as_of)
         except VigieError as error:
             raise from_error(error) from error
+        if found is not None:
+            self._metrics.read(stopwatch() - began)
+        return found
 
     def _scored(self, rows: Sequence[Row], asked: Asked, glanced: Glanced | None = None) -> list[Scored]:
         """The answer for each row: those with values together, those by id together."""
@@ -231,6 +272,10 @@ class Scoring:
 
     def _parsed(self, row: Row, asked: Asked) -> dict[str, Any]:
         sent = row.values or {}
+        if row.reader is self._reader:
+            if self._asks_moment:
+                sent.setdefault(MOMENT, asked.as_of)
+            return sent
         if self._asks_moment and sent.get(MOMENT) is None:
             sent = {**sent, MOMENT: asked.as_of}
         try:
@@ -263,7 +308,9 @@ class Scoring:
                 "send values, or start the server with access to the lake",
                 "customer",
             )
+        began = stopwatch()
         found = provider.features([_id(row) for row in rows], asked.as_of)
+        self._metrics.read(stopwatch() - began)
         known = found.known.tolist()
         self._refuse_unknown([row for row, there in zip(rows, known, strict=True) if not there], asked)
         return {**found.extras, **found.features}
@@ -284,35 +331,39 @@ class Scoring:
             )
 
     def _events(self, rows: Sequence[Row], scored: Sequence[Scored], asked: Asked, drawn: Draw) -> list[Prediction]:
-        spent = round((stopwatch() - asked.started) * 1e6)
-        served, rule = self._served, self._rule
         return [
-            Prediction(
-                id=identifier,
-                request_id=asked.request_id,
-                score=served.name,
-                customer=row.customer,
-                as_of=asked.as_of,
-                at=asked.at,
-                model=served.version,
-                bundle=served.bundle.hash,
-                values=values,
-                probability=answer.probability,
-                decision=rule.act if answer.act and not drawn.leave else rule.leave,
-                gain=_finite(answer.gain),
-                expected_value=_finite(_of_leaving(answer) if drawn.leave else answer.expected_value),
-                segment=answer.segment_name,
-                threshold=self._threshold,
-                arm=drawn.arm,
-                assignment_probability=drawn.probability,
-                rollout=drawn.rollout,
-                definition=self._definition,
-                looked_up=row.values is None,
-                latency_us=spent,
-                caller=asked.caller,
-            )
+            self._event(identifier, row, values, answer, asked, drawn)
             for identifier, row, (values, answer) in zip(identifiers(asked.at, len(rows)), rows, scored, strict=True)
         ]
+
+    def _event(
+        self, identifier: str, row: Row, values: dict[str, Any], answer: ScoreRow, asked: Asked, drawn: Draw
+    ) -> Prediction:
+        served, rule = self._served, self._rule
+        return Prediction(
+            id=identifier,
+            request_id=asked.request_id,
+            score=served.name,
+            customer=row.customer,
+            as_of=asked.as_of,
+            at=asked.at,
+            model=served.version,
+            bundle=served.bundle.hash,
+            values=values,
+            probability=answer.probability,
+            decision=rule.act if answer.act and not drawn.leave else rule.leave,
+            gain=_finite(answer.gain),
+            expected_value=_finite(_of_leaving(answer) if drawn.leave else answer.expected_value),
+            segment=answer.segment_name,
+            threshold=self._threshold,
+            arm=drawn.arm,
+            assignment_probability=drawn.probability,
+            rollout=drawn.rollout,
+            definition=self._definition,
+            looked_up=row.values is None,
+            latency_us=round((stopwatch() - asked.started) * 1e6),
+            caller=asked.caller,
+        )
 
 
 def _with_reasons(prediction: PredictionAnswer, explained: Explained) -> PredictionAnswer:

@@ -20,7 +20,7 @@ from vigie.bundle import Cover
 from vigie.clock import stopwatch
 from vigie.definition.kind import Kind
 from vigie.errors import BundleError, VigieError
-from vigie.serving.messages import Row, ScoreAnswer
+from vigie.serving.messages import QuickDecoder, Row, ScoreAnswer
 from vigie.serving.model_card import ModelCard, card_of_cover
 from vigie.serving.refusal import RequestError, refused
 from vigie.serving.scoring import Answering, Asked
@@ -121,6 +121,11 @@ class Shelf:
         """What scores for *name*."""
         return FromShelf(self, name)
 
+    def quick(self, name: str) -> QuickDecoder | None:
+        """What decodes the body that is sent most often to *name*; ``None`` while it is not in memory."""
+        held = self._held.get(name)
+        return None if held is None else held.scoring.quick
+
     def cards(self) -> list[ModelCard]:
         """The cards of all models whose covers could be read; nothing is read for it."""
         return [
@@ -216,6 +221,11 @@ class FromShelf:
 
     def __init__(self, shelf: Shelf, name: str) -> None:
         self._shelf, self._name = shelf, name
+
+    @property
+    def quick(self) -> QuickDecoder | None:
+        """The model's, while it is in memory."""
+        return self._shelf.quick(self._name)
 
     async def score(self, rows: Sequence[Row], asked: Asked) -> ScoreAnswer:
         """Scores *rows*, in their order; see :meth:`Scoring.score <vigie.serving.scoring.Scoring.score>`.

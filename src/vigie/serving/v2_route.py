@@ -16,7 +16,7 @@ from vigie._version import __version__
 from vigie.clock import Clock
 from vigie.definition.kind import Kind
 from vigie.errors import did_you_mean
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.messages import moment_asked
 from vigie.serving.metrics import Metrics
@@ -92,7 +92,7 @@ class V2Routes:
             self._metrics.refusal(problem.status)
             status, answer = problem.status, error_of(problem.details)
         body = msgspec.json.encode(answer)
-        request_id = identifiers(self._clock.now())[0].encode()
+        request_id = new_identifier(self._clock.now()).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         headers += [(b"x-request-id", request_id), *more]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -166,7 +166,7 @@ class _InferRoute(BodyRoute):
             raise refused(422, LENGTH.decode(), "expected a number of bytes")
         kinds = self._routes.kinds(name)
         asked = read_inference(posted.body, None if length is None else int(length), kinds, self._routes.max_rows)
-        posted.request_id = asked.request_id or posted.request_id or identifiers(posted.at)[0]
+        posted.request_id = asked.request_id or posted.request_id or new_identifier(posted.at)
         check_rows(posted.grant, len(asked.rows), "inputs")
         moment = moment_asked(asked.as_of, posted.at)
         about = Asked(posted.request_id, posted.at, moment, posted.started, posted.caller)

@@ -323,10 +323,10 @@ def test_a_broken_connection_is_made_again(postgres: str, clock: Any, tmp_path: 
 
 
 def test_journals_of_processes_share_a_file_and_survive_a_torn_line(admin_journal: AdminJournal, clock: Any) -> None:
-    from vigie.journal import identifiers
+    from vigie.journal import new_identifier
     from vigie.journal.admin import AdminEvent
 
-    event = AdminEvent(id=identifiers(clock.now())[0], at=clock.now(), action="key created", actor="ana")
+    event = AdminEvent(id=new_identifier(clock.now()), at=clock.now(), action="key created", actor="ana")
     admin_journal.append(event)
     file = admin_journal.directory / "2026-11.jsonl"
     with file.open("ab") as lines:

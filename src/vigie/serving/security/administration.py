@@ -11,7 +11,7 @@ import msgspec
 
 from vigie.clock import Clock, iso
 from vigie.errors import SettingsError
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.journal.admin import AdminEvent, AdminJournal
 from vigie.serving.security.bucket import Rate
 from vigie.serving.security.grant import checked_roles
@@ -191,7 +191,7 @@ class Administration:
         self, action: str, subject: str, now: int, reason: str = "", details: dict[str, object] | None = None
     ) -> None:
         event = AdminEvent(
-            id=identifiers(now)[0],
+            id=new_identifier(now),
             at=now,
             action=action,
             actor=self._actor,

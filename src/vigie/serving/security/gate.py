@@ -16,7 +16,7 @@ import msgspec
 from starlette.types import Scope, Send
 
 from vigie.clock import Clock, SystemClock
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.journal.admin import AdminJournal
 from vigie.serving.metrics import Metrics
 from vigie.serving.refusal import Detail, Refusal, RequestError, refused
@@ -241,7 +241,7 @@ class Gate:
     async def _refuse(self, problem: RequestError, scope: Scope, send: Any) -> None:
         self._metrics.error(problem.kind)
         self._metrics.refusal(problem.status)
-        request_id = request_id_of(dict(scope["headers"])) or identifiers(self._security.clock.now())[0]
+        request_id = request_id_of(dict(scope["headers"])) or new_identifier(self._security.clock.now())
         told: object = Refusal(list(problem.details), request_id)
         if scope["path"].startswith("/v2"):
             told = error_of(problem.details)  # the protocol's clients read nothing else

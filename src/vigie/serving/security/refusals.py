@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vigie.clock import Clock
 from vigie.errors import JournalError
-from vigie.journal import identifiers
+from vigie.journal import new_identifier
 from vigie.journal.admin import AdminEvent, AdminJournal
 from vigie.serving.security.metrics import SecurityMetrics
 
@@ -47,7 +47,7 @@ class Refusals:
         now = self._clock.now()
         before = self._waiting.pop(reason, None)
         event = AdminEvent(
-            id=identifiers(now)[0],
+            id=new_identifier(now),
             at=now,
             action="caller refused",
             actor=address,
@@ -75,7 +75,7 @@ class Refusals:
         self._written[name] = now
         self._write(
             AdminEvent(
-                id=identifiers(now)[0],
+                id=new_identifier(now),
                 at=now,
                 action="old key used",
                 actor=address,
