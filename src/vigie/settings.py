@@ -166,6 +166,24 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "warning_loss": "currency lost a day from which an incident is a warning; default 100",
         "critical_loss": "likewise critical; default 1000",
     },
+    "watch.drift": {
+        "distance": "what the effect on a feature and on the score is told in: psi, kullback_leibler, jensen_shannon, wasserstein "
+        "(in standard deviations) or kolmogorov_smirnov; default psi",
+        "feature": "distance of a feature from which it is told; default 0.1",
+        "features": "table of feature → distance, where it is another one; inf: never; default none",
+        "score": "distance of the score from which it is told; default 0.1",
+        "missing": "difference of the shares of missing values from which it is told, as Cohen's h; default 0.2",
+        "unseen": "likewise of rows with a category that training had not; default 0.2",
+        "decisions": "likewise of customers acted on; default 0.2",
+        "outcomes": "likewise of outcomes, once they are known; default 0.2",
+        "overall": "mean distance of all features, weighted by importance, from which it is told; default 0.1",
+        "joint": "area under the curve with which rows are told from the model's first ones, from which it is told; default 0.6",
+        "window": "days of the longer of the two windows; default 7",
+        "persist": "windows, a day apart, in which drift must be seen; default 2",
+        "of": "out of so many; default 3",
+        "false_alarms": "alarms that chance may raise in a month, for each score, however many features it has; default 0.1",
+        "least": "customers that a window must have to be judged; default 50",
+    },
     "alerts": {
         "channels": "list of URLs of Apprise, as env:NAME or file:PATH where they hold a secret; or of tables {url, severity, scores, "
         "endpoint}; default none",

@@ -12,20 +12,10 @@ from vigie.clock import DAY
 from vigie.definition import Kind
 from vigie.features.values import Values
 from vigie.watch import Area
-from vigie.watch.drift import (
-    DECISIONS,
-    FEATURE,
-    MISSING,
-    OUTCOMES,
-    OVERALL,
-    SCORE,
-    UNSEEN,
-    DriftPolicy,
-    began,
-    corrected,
-    drift,
-    measures,
-)
+from vigie.watch.drift import drift
+from vigie.watch.drift_measures import corrected, measures
+from vigie.watch.drift_policy import DECISIONS, FEATURE, MISSING, OUTCOMES, OVERALL, SCORE, UNSEEN, DriftPolicy
+from vigie.watch.drift_since import began
 from vigie.watch.profile import Layout, reference_of
 
 FEATURES = 6
