@@ -162,6 +162,7 @@ def _training_set(project: Project, score: Score, piece: Piece) -> TrainingSet:
 def _train(project: Project, piece: Piece, began: float) -> Done:
     from vigie.bundle import write_bundle
     from vigie.lifecycle.renewal_actions import without_actions
+    from vigie.lifecycle.reproduce_recipe import recipe_of
     from vigie.lifecycle.train import summary_of
     from vigie.training.record import training_run
     from vigie.training.report import write_report
@@ -186,7 +187,7 @@ def _train(project: Project, piece: Piece, began: float) -> Done:
         files["report.html"] = write_report(
             result, folder / "report.html", generated_at=piece.as_of, bundle_hash=digest
         )
-    run = training_run(result, files=files, started=piece.as_of)
+    run = training_run(result, files=files, started=piece.as_of, recipe=recipe_of(project, result))
     outcome = _trained(piece, result, digest, folder, stopwatch() - began)
     logged = {
         "params": run.params,

@@ -20,7 +20,7 @@ from vigie.lifecycle.texts import not_on_spark
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from vigie.registry import ModelVersion
+    from vigie.registry import ModelVersion, TrainingRun
     from vigie.training import TrainingResult, TrainOptions
     from vigie.training.evidence import Estimate, Evidence
 
@@ -48,6 +48,43 @@ class Trained:
     report: Path
     summary: Path
     bundle: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A training with its files written, and nothing registered.
+
+    Attributes:
+        result: What was found out.
+        folder: Of all files below.
+        report: The HTML page.
+        summary: The main figures as JSON.
+        bundle: Folder of the bundle.
+        bundle_hash: Of the bundle.
+        run: What the registry keeps.
+    """
+
+    result: TrainingResult
+    folder: Path
+    report: Path
+    summary: Path
+    bundle: Path
+    bundle_hash: str
+    run: TrainingRun
+
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """Codes of the findings of severity error."""
+        return tuple(sorted({found.code for found in self.result.findings if found.severity is Severity.ERROR}))
+
+
+def train_options(project: Project) -> TrainOptions:
+    """What a training does that nobody gave options: the defaults, and ``[train]`` of ``vigie.toml``."""
+    from vigie.training import TrainOptions
+
+    said = project.settings.train
+    threads, workers = int(said.get("threads", 2)), int(said.get("workers", 2))
+    return TrainOptions(threads=threads, workers=workers, code_version=project.code_version())
 
 
 def train_score(
@@ -85,8 +122,32 @@ def train_score(
         FeatureError: The Spark cluster cannot be reached or cannot do it.
         RegistryError: The registry cannot be written.
     """
+    made = make_model(project, score, options, spark=spark, language=language, pdf=pdf, progress=progress)
+    version = None
+    if register:
+        tell(progress, "registry", 0.97)
+        version = project.registry.log(made.run, alias=None if made.blockers else alias_of_new(project, score.name))
+    return Trained(made.result, version, made.blockers, made.report, made.summary, made.bundle)
+
+
+def make_model(
+    project: Project,
+    score: Score,
+    options: TrainOptions,
+    *,
+    spark: SparkSession | str | None = None,
+    language: str | None = None,
+    pdf: bool | None = None,
+    progress: Progress | None = None,
+) -> Made:
+    """The same without the registry: training set, search, report, bundle and what would be registered.
+
+    Made again for the same moment of the project's clock it is the same to the bit, and a search that was interrupted is
+    resumed. Arguments and errors are those of :func:`train_score`.
+    """
     from vigie.bundle import write_bundle
     from vigie.lifecycle.renewal_actions import without_actions
+    from vigie.lifecycle.reproduce_recipe import recipe_of
     from vigie.lifecycle.search import study_place
     from vigie.lifecycle.training_rows import training_set_of
     from vigie.report.language import translator
@@ -135,13 +196,13 @@ def train_score(
         files.append(write_pdf(report.read_text("utf-8"), report.with_suffix(".pdf"), generated_at=started))
     summary = folder / "summary.json"
     summary.write_text(json.dumps(summary_of(result, bundle_hash), indent=2) + "\n", "utf-8")
-    blockers = tuple(sorted({found.code for found in result.findings if found.severity is Severity.ERROR}))
-    version = None
-    if register:
-        tell(progress, "registry", 0.97)
-        run = training_run(result, files={one.name: one for one in (*files, summary)}, started=started)
-        version = project.registry.log(run, alias=None if blockers else alias_of_new(project, score.name))
-    return Trained(result, version, blockers, report, summary, bundle)
+    run = training_run(
+        result,
+        files={one.name: one for one in (*files, summary)},
+        started=started,
+        recipe=recipe_of(project, result, spark=spark is not None),
+    )
+    return Made(result, folder, report, summary, bundle, bundle_hash, run)
 
 
 def summary_of(result: TrainingResult, bundle_hash: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 """Alias of the version that is in use."""
 HASH_TAG = "vigie.bundle_hash"
+AS_OF_TAG = "vigie.as_of"
+"""The moment whose knowledge was learned from, ISO 8601."""
+RECIPE_TAG = "vigie.recipe"
+"""All that a training was made from, as JSON: what ``vigie reproduce`` reads."""
 _BATCH = 100
 """Parameters that MLflow takes in one call; it takes 1,000 metrics and 100 tags."""
 _LONGEST = 6_000
@@ -48,6 +52,7 @@ class ModelVersion:
         bundle_hash: SHA-256 of the bundle.
         created: µs since 1970-01-01 UTC.
         aliases: That point at it.
+        tags: Lineage, by name.
     """
 
     name: str
@@ -56,6 +61,7 @@ class ModelVersion:
     bundle_hash: str
     created: int = 0
     aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class Registry:
@@ -213,7 +219,8 @@ class Registry:
             tags={**run.tags, HASH_TAG: bundle_hash},
             model_id=model.model_id,
         )
-        return ModelVersion(name, int(made.version), run_id, bundle_hash, int(made.creation_timestamp) * 1000)
+        created = int(made.creation_timestamp) * 1000
+        return ModelVersion(name, int(made.version), run_id, bundle_hash, created, tags=dict(run.tags))
 
     def _ensure_registered(self, name: str, title: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -368,4 +375,5 @@ def _version(name: str, stored: StoredVersion) -> ModelVersion:
         bundle_hash=stored.tags.get(HASH_TAG, ""),
         created=stored.created * 1000,
         aliases=stored.aliases,
+        tags=stored.tags,
     )

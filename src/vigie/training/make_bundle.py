@@ -188,7 +188,7 @@ def lineage(
         "params": {key: _plain(value) for key, value in sorted(result.params.items())},
         "seed": options.seed,
         "split": {key: value for key, value in asdict(split.description).items() if value is not None},
-        "libraries": _versions(),
+        "libraries": library_versions(),
         "fitted_on": "training rows before the test",
         "note": result.note,
         **({"left_out": sorted(left_out)} if left_out else {}),
@@ -196,7 +196,8 @@ def lineage(
     }
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Version of each library that decides what is learned and is installed."""
     found = {}
     for name in LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):

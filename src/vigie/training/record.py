@@ -10,14 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from vigie.clock import iso
-from vigie.registry import CandidateRun, TrainingRun
+from vigie.registry import RECIPE_TAG, CandidateRun, TrainingRun
 from vigie.training.result import CandidateResult, Metrics, TrainingResult
 
 EXAMPLE_ROWS = 5
 
 
 def training_run(
-    result: TrainingResult, *, files: Mapping[str, Path] | None = None, started: int | None = None
+    result: TrainingResult,
+    *,
+    files: Mapping[str, Path] | None = None,
+    started: int | None = None,
+    recipe: str = "",
 ) -> TrainingRun:
     """What :meth:`vigie.registry.Registry.log` takes.
 
@@ -25,6 +29,7 @@ def training_run(
         result: Of the training.
         files: Path below the run's artefacts → file on disk, e.g. ``{"report.html": path}``.
         started: µs, when the training began.
+        recipe: All that the training was made from, as text; it goes with the version.
     """
     data, best = result.training_set, result.best
     rows = np.arange(min(EXAMPLE_ROWS, len(data.labels)))
@@ -45,6 +50,7 @@ def training_run(
         "vigie.currency": result.currency,
         "vigie.findings": ", ".join(sorted({found.code for found in result.findings})),
         **{f"vigie.data.{source}": str(version) for source, version in sorted(data.versions.items())},
+        **({RECIPE_TAG: recipe} if recipe else {}),
     }
     return TrainingRun(
         bundle=result.bundle,
