@@ -16,7 +16,7 @@ from vigie.watch.drift import drift
 from vigie.watch.drift_measures import corrected, measures
 from vigie.watch.drift_policy import DECISIONS, FEATURE, MISSING, OUTCOMES, OVERALL, SCORE, UNSEEN, DriftPolicy
 from vigie.watch.drift_since import began
-from vigie.watch.profile import Layout, reference_of
+from vigie.watch.profile import Layout, merged, reference_of
 
 FEATURES = 6
 BASE = 20_000
@@ -100,7 +100,7 @@ def test_a_fault_rings_within_days_and_its_beginning_is_found(trained, fault, ke
     first = next(day for day in range(33, 43) if told(trained, days, day, outcomes=outcomes)[key].rings)
     assert first <= (38 if key[0] == OUTCOMES else 35)
     found = told(trained, days, 42, outcomes=outcomes)
-    assert found[key].rings and found[key].since == 32 * DAY and found[key].evidence <= POLICY.alpha
+    assert found[key].rings and found[key].since == 32 * DAY and found[key].evidence <= POLICY.false_alarms
     assert f"{found[key].limit:g}" in found[key].words
     others = {one for one, signal in found.items() if signal.rings} - {key}
     # The shift moves the score too, and a new category takes rows from the others.
@@ -226,3 +226,15 @@ def test_the_beginning_of_what_was_always_so(trained):
 def test_no_rows_no_signals(trained):
     assert told(trained, {}, 5) == {}
     assert told(trained, {3: trained[0].empty()}, 5) == {}
+
+
+def test_what_is_remembered_says_the_same(trained):
+    days = lived(trained[0], 30, 500, np.random.default_rng(15), fault_from=20, shift=0.5)
+    memo = {}
+    for today in range(18, 31):
+        assert told(trained, days, today, memo=memo, outcomes=days) == told(trained, days, today, outcomes=days)
+    columns, probability, acted, outcome = world(900, np.random.default_rng(16), lost=0.9)
+    days[29] = merged(
+        [days[29], trained[0].count(columns, [f"late {i}" for i in range(900)], probability, acted, outcome)]
+    )
+    assert told(trained, days, 30, memo=memo) == told(trained, days, 30)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.watch.drift_measures import Key, Measure, corrected, measures, weights_of
-from vigie.watch.drift_policy import FEATURE, JOINT, MISSING, OVERALL, UNSEEN, DriftPolicy
+from vigie.watch.drift_policy import FEATURE, JOINT, LOOKS, MISSING, OVERALL, UNSEEN, DriftPolicy
 from vigie.watch.drift_since import began
 from vigie.watch.drift_words import moved, words_of
 from vigie.watch.profile import Basis, Layout, Profile
@@ -35,6 +35,10 @@ from vigie.watch.windows import YEAR, ends, same_weekdays, start_of, together, w
 
 WEEKS_BACK, WEEKS_LEAST = 4, 2
 """Weeks whose same weekday a day is compared with, and how many of them must have rows."""
+
+
+Memo = dict[Any, dict[Key, Measure]]
+"""What windows showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def drift(
     importance: Mapping[str, float] | None = None,
     season: Mapping[int, Profile] | None = None,
     outcomes: Mapping[int, Profile] | None = None,
+    memo: Memo | None = None,
 ) -> list[Signal]:
     """What is to be said of drift at the beginning of *today*: a signal for everything that was looked at.
 
@@ -133,6 +138,8 @@ def drift(
         importance: Weights of features; see :func:`measures`.
         season: See :func:`looks_at`.
         outcomes: Profiles of days whose outcomes are known by now, by the day of the prediction, with nothing else in them.
+        memo: What earlier calls with the same layout, reference, policy and importance have found, written to: for who calls
+            every day, since most windows were looked at the day before.
     """
     weights = importance or {}
     weeks, single = looks_at(days, reference, today, policy, season)
@@ -142,13 +149,27 @@ def drift(
     for looks, of_days in runs:
         if not looks:
             continue
-        seen = [looked(layout, look, policy, weights) for look in looks]
+        seen = [_remembered(layout, look, policy, weights, memo) for look in looks]
         for key in dict.fromkeys(key for one in seen for key in one):
             signal = _signal(key, looks, seen, of_days, layout, policy, score, model, weights)
             before = said.get(key)
             if before is None or (signal.rings, signal.size) > (before.rings, before.size):
                 said[key] = signal
     return [said[key] for key in sorted(said)]
+
+
+def _remembered(
+    layout: Layout, look: Look, policy: DriftPolicy, importance: Mapping[str, float], memo: Memo | None
+) -> dict[Key, Measure]:
+    if memo is None:
+        return looked(layout, look, policy, importance)
+    # Rows that came late are more rows: what they were is not remembered.
+    live = look.live
+    rows = live.rows, live.decided, live.known, *((one.name, one.profile.rows) for one in look.against)
+    key = (layout.key, look.first, look.last, rows)
+    if key not in memo:
+        memo[key] = looked(layout, look, policy, importance)
+    return memo[key]
 
 
 def joint_signal(
@@ -172,7 +193,7 @@ def joint_signal(
         f"{policy.joint:g}" + (f"; most by {most}" if most else "")
     )
     return Signal(
-        score=score, model=model, area=Area.DRIFT, code=JOINT, subject="", size=auc, limit=policy.joint, evidence=p,
+        score=score, model=model, area=Area.DRIFT, code=JOINT, subject="", size=auc, limit=policy.joint, evidence=min(p * LOOKS, 1.0),
         rings=auc >= policy.joint and p <= policy.alpha, since=start_of(first), until=start_of(last), words=words,
         details={**told, "against": "the model's first two weeks", "since": start_of(begin), "alpha": policy.alpha},
     )  # fmt: skip
@@ -197,14 +218,15 @@ def _signal(
 ) -> Signal:
     """The signal of one thing over the last windows of one length.
 
-    Its size and evidence are those that it had at least in as many windows as it must be seen in.
+    Its size and evidence are those that it had at least in as many windows as it must be seen in; the evidence is that of all
+    looks of a month.
     """
     code, subject = key
     found = [one[key] for one in seen if key in one]
     needed = min(policy.persist, len(found))
     limit = policy.limit(code, subject)
     size = sorted((one.size for one in found), reverse=True)[needed - 1]
-    evidence = sorted(one.p for one in found)[needed - 1]
+    evidence = min(sorted(one.p for one in found)[needed - 1] * LOOKS, 1.0)
     lasting = sum(one.size >= limit and one.p <= policy.alpha for one in found)
     rings = lasting >= needed
     newest = looks[0]

@@ -138,9 +138,9 @@ def _distribution(
         return 0.0, 1.0
     scaled, scaled_then = live * (worth / n), reference * (other_worth / m)
     ordered = cells is None or cells.ordered
-    _, freedom, p = chi_square(scaled, scaled_then, ordered=ordered)
-    chance = freedom * (1 / worth + 1 / other_worth)
     few, few_then = pooled(scaled, scaled_then, ordered=ordered)
+    _, freedom, p = chi_square(few, few_then, least=0.0)
+    chance = freedom * (1 / worth + 1 / other_worth)
     match distance:
         case "psi":
             size = float(psi(few, few_then)) - chance
