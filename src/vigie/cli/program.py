@@ -16,6 +16,7 @@ from vigie.cli import (
     explore,
     features,
     fleet,
+    incidents,
     ingest,
     init,
     journal,
@@ -30,6 +31,7 @@ from vigie.cli import (
     stream,
     train,
     tryout,
+    watch,
 )
 from vigie.settings import quiet_dependencies
 
@@ -87,4 +89,9 @@ program.command("audit", rich_help_panel="Use")(audit.audit)
 program.add_typer(
     journal.group, name="journal", help="The record of predictions, on its way to the lake.", rich_help_panel="Use"
 )
+program.command("watch", rich_help_panel="Watch")(watch.watch)
+program.add_typer(
+    incidents.group, name="incidents", help="What is wrong, and what to do about it.", rich_help_panel="Watch"
+)
+program.add_typer(incidents.alerts, name="alerts", help="Who is told of incidents.", rich_help_panel="Watch")
 program.command("erase", rich_help_panel="Use")(erase.erase)

@@ -281,14 +281,16 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     journal = PredictionJournal(plan.journal, durability=plan.durability, on_full=plan.on_full)
     shipping = _shipping(plan, journal)
     security = None if plan.security is None else plan.security.opened(tls=plan.tls is not None)
-    following = None
+    following = traffic = None
     if plan.project is not None:
-        from vigie.lifecycle.rollout import holdout_of
+        from vigie.lifecycle.rollout import holdout_of, ledger_of
+        from vigie.serving.traffic import Traffic
 
         project = online.project if online is not None else Project.open(plan.project, plan.environment, plan.clock)
         settings = replace(settings, holdout=holdout_of(project))
-        if served and not isinstance(plan.clock, FixedClock):
-            following = _following(plan, project, online)
+        if not isinstance(plan.clock, FixedClock):
+            following = _following(plan, project, online) if served else None
+            traffic = Traffic(partial(ledger_of, project), plan.clock)
     if plan.shelf:
         shelf = Shelf(
             [shelved(planned) for planned in plan.shelf],
@@ -309,6 +311,7 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         security=security,
         following=following,
         shelf=shelf,
+        traffic=traffic,
     )
 
 

@@ -22,7 +22,7 @@ from vigie.serving.refusal import KINDS
 from vigie.serving.settings import ServingSettings
 
 SCORING = ("score", "invocations", "v2", "events", "features")
-OTHER = "other"
+OTHER, READ = "other", "read"
 ROUTES = (*SCORING, OTHER)
 STATUSES = (200, 400, 401, 403, 404, 405, 413, 415, 422, 429, 503)
 SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -63,7 +63,7 @@ class Metrics(Collector):
         self._requests = [(route, status) for route in ROUTES for status in STATUSES]
         self._predictions = [(m.score, d, s) for m in models for d in m.decisions for s in m.segments]
         # One histogram a scoring route: its buckets, the one without bound, and the sum of seconds.
-        self._histograms = [(route, cell) for route in SCORING for cell in range(len(SECONDS) + 2)]
+        self._histograms = [(route, cell) for route in (*SCORING, READ) for cell in range(len(SECONDS) + 2)]
         keys: list[object] = [*self._requests, *self._predictions, *KINDS, *self._histograms, *self._looked_up]
         self._counters = Counters(len(keys), settings.counters)
         self._cells = self._counters.cells
@@ -71,7 +71,8 @@ class Metrics(Collector):
         self._prediction_at = {key: keys.index(key) for key in self._predictions}
         self._error_at = {key: keys.index(key) for key in KINDS}
         self._looked_up_at = {score: keys.index(("looked up", score)) for score in features}
-        self._histogram_at = {route: keys.index((route, 0)) for route in SCORING}
+        self._histogram_at = {route: keys.index((route, 0)) for route in (*SCORING, READ)}
+        self._read_at = self._histogram_at[READ]
         self._registry = CollectorRegistry()
         self._registry.register(self)
         if settings.counters is None:
@@ -83,6 +84,25 @@ class Metrics(Collector):
         cells[self._request_at[route, status]] += 1
         cells[start + bisect_left(SECONDS, seconds)] += 1
         cells[start + len(SECONDS) + 1] += seconds
+
+    def read(self, seconds: float) -> None:
+        """The features of the customers of one request were read."""
+        cells, start = self._cells, self._read_at
+        cells[start + bisect_left(SECONDS, seconds)] += 1
+        cells[start + len(SECONDS) + 1] += seconds
+
+    def own(self) -> dict[str, list[float]]:
+        """What this process has counted: ``"ROUTE"`` the answers by status, ``"ROUTE seconds"`` the latencies by bucket.
+
+        Routes that were not asked are left out; ``"read seconds"`` are reads of features.
+        """
+        cells = self._cells
+        found = {
+            f"{route} seconds": list(cells[at : at + len(SECONDS) + 1]) for route, at in self._histogram_at.items()
+        }
+        for route in SCORING:
+            found[route] = [cells[self._request_at[route, status]] for status in STATUSES]
+        return {name: values for name, values in found.items() if any(values)}
 
     def refusal(self, status: int) -> None:
         """A request to no scoring route was refused."""
@@ -149,16 +169,26 @@ class Metrics(Collector):
         failures = CounterMetricFamily("vigie_journal_failures", "Requests refused because nothing could be recorded.")
         failures.add_metric([], totals[self._error_at["journal"]])
         yield failures
-        yield self._latency(totals)
+        yield from self._latencies(totals)
 
-    def _latency(self, totals: list[float]) -> HistogramMetricFamily:
+    def _latencies(self, totals: list[float]) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(
             "vigie_request_seconds", "Seconds from a request's arrival to its answer.", labels=["route"]
         )
-        for route, start in self._histogram_at.items():
-            seen, buckets = 0.0, []
-            for i, bound in enumerate([*map(str, SECONDS), "+Inf"]):
-                seen += totals[start + i]
-                buckets.append((bound, seen))
-            family.add_metric([route], buckets, totals[start + len(SECONDS) + 1])
-        return family
+        for route in SCORING:
+            family.add_metric([route], *self._cumulated(totals, self._histogram_at[route]))
+        yield family
+        family = HistogramMetricFamily(
+            "vigie_feature_read_seconds", "Seconds that a request's features took to be read and computed."
+        )
+        family.add_metric([], *self._cumulated(totals, self._read_at))
+        yield family
+
+    @staticmethod
+    def _cumulated(totals: list[float], start: int) -> tuple[list[tuple[str, float]], float]:
+        """The buckets of a histogram, and its sum."""
+        seen, buckets = 0.0, []
+        for i, bound in enumerate([*map(str, SECONDS), "+Inf"]):
+            seen += totals[start + i]
+            buckets.append((bound, seen))
+        return buckets, totals[start + len(SECONDS) + 1]

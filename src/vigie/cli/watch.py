@@ -1,0 +1,147 @@
+"""``vigie watch``: what rings, what is fine, and which incidents that makes."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from vigie.cli import screen
+from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
+from vigie.clock import iso
+
+if TYPE_CHECKING:
+    from vigie.journal.ledger import Ledger
+    from vigie.lifecycle.project import Project
+    from vigie.watch.incident import Incident
+    from vigie.watch.signal import Signal
+
+_RED = 2
+
+
+def watch(
+    name: ScoreName = None,
+    as_of: AsOf = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print signals and incidents as JSON.")] = False,
+    every: Annotated[
+        str | None, typer.Option("--every", help="Go on, and look this often: 5m, 1h.", show_default="once")
+    ] = None,
+    fail: Annotated[bool, typer.Option("--fail", help="End with exit code 2 while an incident is open.")] = False,
+    tell: Annotated[
+        bool, typer.Option("--tell/--no-tell", help="Send what is to be told to [alerts] channels.")
+    ] = True,
+    project: Folder = Path(),
+    environment: Environment = None,
+) -> None:
+    """Look at data, features, API, scores, drift and performance once, and bring the incidents up to date."""
+    from vigie.lifecycle.rollout import ledger_of
+
+    opened = open_project(project, environment, as_of)
+    scores = [opened.score(name).name] if name is not None else list(opened.scores)
+    seconds = _seconds(every)
+    ledger = ledger_of(opened)
+    while True:
+        open_now = _round(opened, ledger, scores, as_json=as_json, tell=tell)
+        if seconds is None:
+            break
+        time.sleep(seconds)
+    if fail and open_now:
+        raise typer.Exit(_RED)
+
+
+def _round(project: Project, ledger: Ledger, scores: list[str], *, as_json: bool, tell: bool) -> bool:
+    from vigie.lifecycle.alerts import send_alerts
+    from vigie.lifecycle.incidents import standing_of
+    from vigie.lifecycle.watching import watch_once
+
+    now, found, incidents = project.clock.now(), {}, {}
+    for score in scores:
+        found[score] = watch_once(project, ledger, score, now)
+        incidents[score] = standing_of(ledger, score).ongoing
+    if tell:
+        for problem in send_alerts(project, ledger, now):
+            screen.errors.print(f"[yellow]warning[/] {escape(problem)}", soft_wrap=True)
+    if as_json:
+        _print_json(found, incidents, now)
+    else:
+        for score in scores:
+            show(score, found[score], incidents[score], now)
+    return any(one.status(now) == "open" for of in incidents.values() for one in of)
+
+
+def show(score: str, signals: list[Signal], incidents: list[Incident], now: int) -> None:
+    """What rings one by one, what is fine as a number, and the incidents."""
+    ringing = [one for one in signals if one.rings]
+    looked = [one for one in signals if one.code != "VGW490"]
+    screen.console.print(f"[bold]{escape(score)}[/] [dim]at {iso(now)[:16]}, {len(looked)} things looked at[/]")
+    if ringing:
+        rows = [
+            ["rings", one.code, one.area.value, one.subject, _figure(one.size), _figure(one.limit), one.words]
+            for one in sorted(ringing, key=lambda one: (one.code, one.subject))
+        ]
+        columns = [("", "left"), ("code", "left"), ("area", "left"), ("subject", "left"), ("size", "right"),
+                   ("limit", "right"), ("what", "left")]  # fmt: skip
+        screen.table(columns, rows, cut=6)
+    areas: dict[str, int] = {}
+    for one in looked:
+        areas[one.area.value] = areas.get(one.area.value, 0) + (not one.rings)
+    fine = ", ".join(f"{count} of {area}" for area, count in areas.items() if count)
+    screen.say(f"[green]fine[/] {fine}" if fine else "[dim]nothing could be judged yet: too little history[/]")
+    for incident in incidents:
+        show_line(incident, now)
+
+
+def show_line(incident: Incident, now: int) -> None:
+    """An incident in one line."""
+    colour = {"info": "blue", "warning": "yellow", "critical": "red"}[incident.severity]
+    loss = "" if math.isnan(incident.loss) else f", {incident.loss:,.0f} a day"
+    status = incident.status(now)
+    screen.say(
+        f"[{colour}]{incident.severity}[/] [bold]{incident.id}[/] {status}{loss}: {escape(incident.cause.words)}"
+        f" [dim]since {iso(incident.since)[:16]}; vigie incidents show {incident.id}[/]"
+    )
+
+
+def _print_json(found: dict[str, list[Signal]], incidents: dict[str, list[Incident]], now: int) -> None:
+    import msgspec
+
+    told = {
+        score: {
+            "at": iso(now),
+            "signals": [
+                {"area": one.area.value, "code": one.code, "subject": one.subject, "model": one.model, "rings": one.rings,
+                 "size": one.size, "limit": one.limit, "evidence": one.evidence, "since": iso(one.since),
+                 "until": iso(one.until), "loss": one.loss, "words": one.words}
+                for one in signals
+            ],
+            "incidents": [
+                {"incident": one.id, "status": one.status(now), "severity": one.severity, "loss": one.loss,
+                 "since": iso(one.since), "opened": iso(one.opened), "words": one.cause.words, "code": one.cause.code,
+                 "suspects": [suspect.what for suspect in one.suspects]}
+                for one in incidents[score]
+            ],
+        }
+        for score, signals in found.items()
+    }  # fmt: skip
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(told, enc_hook=str), indent=2).decode() + "\n")
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}"
+
+
+def _seconds(text: str | None) -> float | None:
+    from vigie.definition.window import Window
+    from vigie.errors import DefinitionError, SettingsError
+
+    if text is None:
+        return None
+    try:
+        return Window.parse(text).microseconds / 1e6
+    except DefinitionError as error:
+        raise SettingsError(f"--every {text!r} is not a length of time", remedy="write 5m, 1h or 30s") from error

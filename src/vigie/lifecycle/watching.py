@@ -1,0 +1,68 @@
+"""Look once at everything that can go wrong with a score, and let its incidents follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from vigie.errors import VigieError
+from vigie.watch.signal import Signal
+
+if TYPE_CHECKING:
+    from vigie.journal.ledger import Ledger
+    from vigie.lifecycle.project import Project
+
+Watcher = Callable[["Project", "Ledger", str, int], list[Signal]]
+
+WATCHERS = (
+    ("anomalies", "vigie.lifecycle.watch_anomalies", "anomaly_signals"),
+    ("drift", "vigie.lifecycle.watch_drift", "drift_signals"),
+    ("performance", "vigie.lifecycle.watch_performance", "performance_signals"),
+)
+"""What is looked at, and by whom."""
+
+
+def watch_once(project: Project, ledger: Ledger, score: str, now: int) -> list[Signal]:
+    """What every watcher has to say about *score* at *now*; its incidents are brought up to date in the ledger.
+
+    Two processes may do so at the same time: of two that see the same, one writes.
+
+    Args:
+        project: Where everything is.
+        ledger: Keeps incidents, and what is worked out.
+        score: Name of the score.
+        now: µs UTC; nothing later is looked at.
+
+    Raises:
+        DefinitionError: There is no such score.
+        JournalError: The ledger cannot be read or written.
+    """
+    from vigie.lifecycle.incidents import follow
+
+    signals = look(project, ledger, score, now)
+    follow(project, ledger, score, signals, now)
+    return signals
+
+
+def look(project: Project, ledger: Ledger, score: str, now: int) -> list[Signal]:
+    """What every watcher has to say; nothing follows from it.
+
+    A watcher that cannot look says so with a signal of its own, and the others go on.
+    """
+    from vigie.lifecycle.watch_anomalies import fine, looked
+
+    project.score(score)
+    found: list[Signal] = []
+    for name, module, function in WATCHERS:
+        if find_spec(module) is None:
+            continue
+        watcher: Watcher = getattr(import_module(module), function)
+        try:
+            found += watcher(project, ledger, score, now)
+        except VigieError as error:
+            found.append(looked(name, error, score, now))
+        else:
+            found.append(fine(name, score, now))
+    return found
