@@ -49,7 +49,7 @@ async def apps(folder: Path) -> dict[str, Any]:
     from vigie.serving import Served, ServingSettings, create_app
     from vigie.serving.router_trial import Trial
 
-    clock, bundle = SystemClock(), load_bundle(folder / "bundle")
+    clock, bundle = SystemClock(), load_bundle(folder / "lightgbm")
 
     async def app(step: int | None, holdout: float = 0.0) -> Any:
         held = Held()

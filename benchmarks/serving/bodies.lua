@@ -1,4 +1,5 @@
 -- Posts the bodies of the file $BODIES, one a line, over and over in their order; with the key $KEY, where there is one.
+-- With $PAUSE each connection waits at random between requests, so many milliseconds on average.
 local requests, at = {}, 0
 
 function init()
@@ -12,6 +13,13 @@ end
 function request()
   at = at % #requests + 1
   return requests[at]
+end
+
+local pause = tonumber(os.getenv("PAUSE") or "0")
+if pause > 0 then
+  function delay()
+    return -pause * math.log(1 - math.random())
+  end
 end
 
 function done(summary, latency)

@@ -50,7 +50,7 @@ def app(folder: str, way: str, settings: Any) -> Any:
     journal: PredictionJournal = (
         Nothing(Path(folder) / "none") if way == "none" else PredictionJournal(Path(folder) / way, durability=way)  # type: ignore[arg-type]
     )
-    served = Served("churn", "1", load_bundle(Path(folder) / "bundle"))
+    served = Served("churn", "1", load_bundle(Path(folder) / "lightgbm"))
     return create_app({"churn": served}, journal, SystemClock(), settings)
 
 

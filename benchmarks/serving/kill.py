@@ -196,7 +196,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         rows, _ = save(Path(name))
-        found = run(Path(name) / "bundle", rows[0], Path(name) / "journal", kills=given.kills, callers=given.callers)
+        found = run(Path(name) / "lightgbm", rows[0], Path(name) / "journal", kills=given.kills, callers=given.callers)
     (HERE / "kill.json").write_text(json.dumps({**asdict(found), "load": load}, indent=1) + "\n")
     lines = [
         "| | |",

@@ -48,7 +48,7 @@ def apps(folder: Path) -> dict[str, tuple[Any, list[tuple[bytes, bytes]], Callab
         admin.create(f"other{i}", Wanted(roles=["score"]))
     _, plain = admin.create("plain", Wanted(roles=["score"]))
     _, limited = admin.create("limited", Wanted(roles=["score"], rate="1000000/s"))
-    bundle = load_bundle(folder / "bundle")
+    bundle = load_bundle(folder / "lightgbm")
     url, made = "https://login.example.com", {"RS256": RSAKey.generate_key(2048), "ES256": ECKey.generate_key("P-256")}
     published = {"keys": [{**key.as_dict(private=False), "kid": name} for name, key in made.items()]}
 

@@ -12,7 +12,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from run import HERE, memory, servers, start, stop, wrk
+from run import HERE, memory, start, stop, vigie, wrk
 
 
 def bodies_of(rows: list[dict[str, object]]) -> list[str]:
@@ -41,7 +41,7 @@ def main() -> None:
         rows, _ = save(folder)
         bodies = folder / "bodies.txt"
         bodies.write_text("\n".join(bodies_of(rows)))
-        server = servers(folder)[0]
+        server = vigie(folder, "", "lightgbm", 8101)
         process, _ = start(server, server.body(rows[0]), folder / "log.txt")
         asked, marks = 0.0, [(0, memory(process.pid))]
         try:
