@@ -46,6 +46,15 @@ def test_a_frequent_value_has_a_bin_of_its_own():
     assert feature["counts"][feature["edges"].index(0.0) + 1] >= 900
 
 
+@pytest.mark.parametrize("others", [0, 1, 12])
+def test_a_value_that_is_nearly_always_there_is_told_from_all_others(others):
+    data = np.concatenate([np.zeros(1_000 - others), np.full(others, 3.0)])
+    feature = profile_of({"x": Values(Kind.NUMBER, data)}, np.zeros(1000))["features"]["x"]
+    cell = {v: int(np.searchsorted(feature["edges"], v, side="right")) for v in (-1.0, 0.0, 3.0)}
+    assert len(set(cell.values())) == 3
+    assert feature["counts"][cell[0.0]] == 1_000 - others and feature["counts"][cell[3.0]] == others
+
+
 def test_categories_booleans_times_and_texts():
     columns = {
         "c": Values.of(Kind.CATEGORY, ["b", "a", "b", None]),

@@ -92,6 +92,11 @@ def record(
             )  # fmt: skip
 
 
+def update(project: Project, ledger: Any, score: str, now: int) -> int:
+    ship(project)
+    return update_profiles(project, ledger, score, now)
+
+
 def rows_of(project: Project, day: int, **asked: Any) -> int:
     watched = Versions(project, "churn").of("1")
     assert watched is not None
@@ -107,30 +112,30 @@ def test_each_prediction_is_counted_once_however_often_and_late_it_is_looked_at(
     ledger, now = ledger_of(project), START + 3 * DAY
     for seed in range(3):
         record(project, bundle, 0, seed, 40)
-    assert update_profiles(project, ledger, "churn", now) == 120 and rows_of(project, 0) == 120
-    assert update_profiles(project, ledger, "churn", now) == 0
+    assert update(project, ledger, "churn", now) == 120 and rows_of(project, 0) == 120
+    assert update(project, ledger, "churn", now) == 0
     record(project, bundle, 0, 7, 30)  # comes late
     record(project, bundle, 1, 8, 20)
-    assert update_profiles(project, ledger, "churn", now) == 50
+    assert update(project, ledger, "churn", now) == 50
     assert (rows_of(project, 0), rows_of(project, 1)) == (150, 20)
     project.lake.table("_predictions").optimize.compact()  # other files with the same rows
-    assert update_profiles(project, ledger, "churn", now) == 0
+    assert update(project, ledger, "churn", now) == 0
     record(project, bundle, 1, 9, 10)
     ship(project)
     # Killed after a day is counted and before that is written, it is counted the next time.
     with monkeypatch.context() as patched:
         patched.setattr(type(ledger), "put_facts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            update_profiles(project, ledger, "churn", now)
+            update(project, ledger, "churn", now)
     assert rows_of(project, 1) == 20
-    assert update_profiles(project, ledger, "churn", now) == 10 and rows_of(project, 1) == 30
+    assert update(project, ledger, "churn", now) == 10 and rows_of(project, 1) == 30
 
 
 def test_two_that_count_at_once_count_once(tmp_path: Path, bundle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make(tmp_path, bundle)
     ledger = ledger_of(project)
     record(project, bundle, 0, 1, 40)
-    update_profiles(project, ledger, "churn", START + DAY)
+    update(project, ledger, "churn", START + DAY)
     record(project, bundle, 0, 2, 30)
     ship(project)
     told = ledger.facts
@@ -140,11 +145,11 @@ def test_two_that_count_at_once_count_once(tmp_path: Path, bundle: Any, monkeypa
         found = told(*args, **given)
         if not once:
             once.append(1)
-            update_profiles(project, ledger_of(project), "churn", START + DAY)  # another process, in between
+            update(project, ledger_of(project), "churn", START + DAY)  # another process, in between
         return found
 
     monkeypatch.setattr(ledger, "facts", facts)
-    update_profiles(project, ledger, "churn", START + DAY)
+    update(project, ledger, "churn", START + DAY)
     assert rows_of(project, 0) == 70
 
 
@@ -155,7 +160,7 @@ def test_what_is_of_another_version_or_arm_is_kept_apart(tmp_path: Path, bundle:
     record(project, bundle, 0, 2, 30, model="2", arm="challenger")
     record(project, bundle, 0, 3, 20, arm="holdout")
     record(project, bundle, 0, 4, 10, model="99")  # is in no registry any more
-    update_profiles(project, ledger_of(project), "churn", START + DAY)
+    update(project, ledger_of(project), "churn", START + DAY)
     assert rows_of(project, 0) == 60 and rows_of(project, 0, arms=["champion"]) == 40
     fact = ledger_of(project).facts(topic_of("churn"))[name_of(day_of(START))]
     assert list(fact["profiles"]) == ["1 champion", "1 holdout", "2 challenger"]
@@ -164,7 +169,7 @@ def test_what_is_of_another_version_or_arm_is_kept_apart(tmp_path: Path, bundle:
 def test_a_day_is_the_profile_of_its_rows(tmp_path: Path, bundle: Any) -> None:
     project = make(tmp_path, bundle)
     record(project, bundle, 0, 5, 200)
-    update_profiles(project, ledger_of(project), "churn", START + DAY)
+    update(project, ledger_of(project), "churn", START + DAY)
     watched = Versions(project, "churn").of("1")
     assert watched is not None
     (found,) = day_profiles(ledger_of(project), "churn", watched, day_of(START), day_of(START) + 1).values()

@@ -238,3 +238,19 @@ def test_what_is_remembered_says_the_same(trained):
         [days[29], trained[0].count(columns, [f"late {i}" for i in range(900)], probability, acted, outcome)]
     )
     assert told(trained, days, 30, memo=memo) == told(trained, days, 30)
+
+
+@pytest.mark.parametrize("others", [0.0, 0.02])
+def test_a_count_that_was_nearly_always_nothing_becomes_something(others):
+    chance = np.random.default_rng(17)
+
+    def counts(rows: int, share: float):
+        return {"n": Values(Kind.NUMBER, (chance.random(rows) < share) * chance.integers(1, 4, rows).astype(float))}
+
+    reference = profile_of(counts(5_000, others), chance.random(5_000))
+    layout = Layout.of(reference)
+    days = {day: layout.count(counts(400, 0.25), [f"{day}-{i}" for i in range(400)]) for day in range(7)}
+    found = told((layout, reference_of(layout, reference)), days, 7)[FEATURE, "n"]
+    assert found.rings
+    cells = {one["cell"]: one["live"] for one in found.details["moved"]}
+    assert next(iter(cells)).startswith(("0", "from 1", "above 0")) and "e-324" not in str(cells)

@@ -94,12 +94,21 @@ def _rare(names: list[str]) -> list[str] | None:
 
 
 def _borders(known: Array) -> Array:
-    """Inner borders of bins that hold about the same number of rows; a value that is frequent has a bin of its own."""
+    """Inner borders of bins that hold about the same number of rows, of values in increasing order.
+
+    A value that is frequent has a bin of its own: it ends at the next value that there is, or right behind it. So a count
+    that is nearly always 0 is seen to become something else.
+    """
     if not len(known):
         return np.empty(0)
-    # The inverted distribution function of values in increasing order, without sorting them again.
+    # The inverted distribution function, without sorting again.
     places = np.ceil(np.linspace(0, 1, BINS + 1)[1:-1] * len(known)).astype(np.int64) - 1
-    return np.unique(known[np.maximum(places, 0)])
+    points = known[np.maximum(places, 0)]
+    frequent = np.unique(points[1:][points[1:] == points[:-1]])
+    behind = np.searchsorted(known, frequent, side="right")
+    there = behind < len(known)
+    ends = np.where(there, known[np.minimum(behind, len(known) - 1)], np.nextafter(frequent, np.inf))
+    return np.unique(np.concatenate([points, ends]))
 
 
 def _numbers(known: Array, edges: Array) -> dict[str, Any]:

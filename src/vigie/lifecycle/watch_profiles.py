@@ -114,7 +114,7 @@ class Versions:
 def update_profiles(project: Project, ledger: Ledger, score: str, now: int, versions: Versions | None = None) -> int:
     """Count what the lake has of the last days and the profiles have not; how many rows that were.
 
-    Closed segments of the journal go to the lake first.
+    What is in the journal alone is not looked at: :func:`vigie.lifecycle.ship.ship` takes it to the lake.
 
     Args:
         project: Where the record is.
@@ -124,12 +124,9 @@ def update_profiles(project: Project, ledger: Ledger, score: str, now: int, vers
         versions: Of the score.
 
     Raises:
-        DataError: The lake cannot be read or written.
+        DataError: The lake cannot be read.
         JournalError: The ledger cannot be used.
     """
-    from vigie.lifecycle.ship import ship
-
-    ship(project, wait=False)
     versions = versions or Versions(project, score)
     today = day_of(now)
     known = ledger.facts(topic_of(score), since=name_of(today - DAYS_BACK))

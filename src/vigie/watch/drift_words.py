@@ -24,9 +24,17 @@ def moved(live: Array, reference: Array, cells: Cells) -> list[dict[str, object]
 def _cell(cells: Cells, place: int) -> str:
     if not cells.ordered:
         return cells.categories[place] if place < len(cells.categories) else "others"
-    low = f"{cells.edges[place - 1]:g}" if place else ""
-    high = f"{cells.edges[place]:g}" if place < len(cells.edges) else ""
-    return f"{low} … {high}" if low and high else (f"below {high}" if high else f"from {low}" if low else "all")
+    edges = cells.edges
+    low = float(edges[place - 1]) if place else None
+    high = float(edges[place]) if place < len(edges) else None
+    if low is not None and high is not None:
+        return f"{low:g}" if high <= np.nextafter(low, np.inf) else f"{low:g} … {high:g}"
+    if high is not None:
+        return f"below {high:g}"
+    if low is None:
+        return "all"
+    alone = len(edges) > 1 and low <= np.nextafter(edges[-2], np.inf)
+    return f"above {float(edges[-2]):g}" if alone else f"from {low:g}"
 
 
 _AGAINST = {"training": "in training", "season": "a year ago", "recent": "on this weekday before"}

@@ -1,0 +1,201 @@
+"""How often drift is told where there is none, and how soon where there is.
+
+    python benchmarks/drift/alarms.py [--replays 200] [--faults 20] [--seconds 3600] [--data FOLDER]
+
+Drift-free replays: a month each, after three weeks that nobody judges. *Alarms* are days that ring after one that did not. With ``--data``
+a quarter each are resampled Telco and bank customers; bank marketing in the order of its dates has a real break.
+Writes ``alarms.json`` and ``alarms.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rules import Evidently, NannyML, Vigie
+from worlds import Fault, Generated, Resampled, Rows, bank, telco
+
+from vigie.watch.drift_policy import DriftPolicy
+
+HERE = Path(__file__).resolve().parent
+WARM, MONTH = 21, 30
+PEERS = 8
+"""Replays of each world that the peers get."""
+FAULTS = {
+    "one of 40 features + 0.5 σ": (Fault(shift=0.5), {"VGW101 n0"}, "n0"),
+    "a new category in 5 % of the rows": (Fault(new=0.05), {"VGW103 c0"}, "c0"),
+    "nulls of one feature × 10 (2 % → 20 %)": (Fault(nulls=10), {"VGW102 n0"}, "n0"),
+    "outcomes: 20 % → 36 %": (Fault(outcome=0.2), {"VGW106 "}, "outcome"),
+}
+RULES = (
+    "vigie",
+    "evidently any, 1 day",
+    "evidently any, 7 days",
+    "evidently half, 1 day",
+    "nannyml any, 1 day",
+    "nannyml any, 7 days",
+)
+
+
+def replay(world: Any, peers: bool) -> tuple[dict[str, list[set[str]]], list[int]]:
+    """What rang at the end of each day behind the warm-up, by rule, and how many rows each day had."""
+    reference = world.reference()
+    ours = Vigie(reference, DriftPolicy())
+    rules: dict[str, Any] = {}
+    if peers:
+        rules = {f"evidently {w}": Evidently(reference, w) for w in (1, 7)}
+        rules |= {f"nannyml {w}": NannyML(reference, w, world.a_day * w, world.seed) for w in (1, 7)}
+    found: dict[str, list[set[str]]] = {rule: [] for rule in RULES} if peers else {"vigie": []}
+    rows = []
+    for day in range(WARM + MONTH):
+        today = world.day(day)
+        ours.add(day, today)
+        for one in rules.values():
+            one.add(day, today)
+        if day < WARM:
+            continue
+        rows.append(len(today))
+        found["vigie"].append(ours.rings(day + 1))
+        for w, name in ((1, "1 day"), (7, "7 days")):
+            if peers:
+                drifted = rules[f"evidently {w}"].drifted(day + 1)
+                found[f"evidently any, {name}"].append(drifted)
+                if w == 1:
+                    count = len(reference.numbers) + len(reference.categories) + 1
+                    found["evidently half, 1 day"].append(drifted if len(drifted) / count >= 0.5 else set())
+                found[f"nannyml any, {name}"].append(rules[f"nannyml {w}"].drifted(day + 1))
+    return found, rows
+
+
+def alarms(days: list[set[str]]) -> int:
+    """Days that ring after one that did not."""
+    return sum(bool(now) and not before for before, now in zip([set(), *days], days, strict=False))
+
+
+def quiet(worlds: dict[str, list[Any]], deadline: float) -> dict[str, Any]:
+    """What rang in each world, one replay of each in turn until all are done or time is over."""
+    seen: dict[str, list[dict[str, list[set[str]]]]] = {name: [] for name in worlds}
+    for i in range(max(map(len, worlds.values()))):
+        if time.perf_counter() > deadline:
+            break
+        for name, several in worlds.items():
+            if i < len(several):
+                seen[name].append(replay(several[i], peers=i < PEERS)[0])
+        print(i, {name: sum(alarms(one["vigie"]) for one in some) for name, some in seen.items()}, flush=True)
+    told: dict[str, Any] = {}
+    for name, several in seen.items():
+        told[name] = {
+            rule: {
+                "months": len(some := [one[rule] for one in several if rule in one]),
+                "alarms": sum(map(alarms, some)),
+                "days": sum(bool(day) for one in some for day in one),
+                "what": sorted({key for one in some for day in one for key in day})[:8] if rule == "vigie" else [],
+            }
+            for rule in RULES
+        }
+    return told
+
+
+def planted(count: int, a_day: int) -> dict[str, Any]:
+    """For each fault and rule the days and rows of each replay until it was told, the day of the fault being 1."""
+    told: dict[str, Any] = {}
+    for name, (fault, expected, column) in FAULTS.items():
+        delays: dict[str, list[tuple[int, int] | None]] = {rule: [] for rule in RULES}
+        for seed in range(count):
+            begins = Fault(WARM + 3 + seed % 7, fault.shift, fault.new, fault.nulls, fault.outcome)
+            found, rows = replay(Generated(10_000 + seed, a_day=a_day, fault=begins), peers=True)
+            first = begins.day - WARM
+            for rule in RULES:
+                wanted = expected if rule == "vigie" else {column}
+                at = next((i for i in range(first, MONTH) if found[rule][i] & wanted), None)
+                delays[rule].append(None if at is None else (at - first + 1, sum(rows[first : at + 1])))
+        told[name] = {rule: delays[rule] for rule in RULES}
+        print(name, {rule: summary(one) for rule, one in delays.items()}, flush=True)
+    return told
+
+
+def summary(delays: list[tuple[int, int] | None]) -> str:
+    """Days and rows in words."""
+    seen = [one for one in delays if one is not None]
+    if not seen:
+        return "never"
+    days = sorted(one[0] for one in seen)
+    text = f"{np.median(days):.0f} ({days[0]}–{days[-1]}); {np.median([one[1] for one in seen]):,.0f} rows"
+    return text if len(seen) == len(delays) else f"{text}; {len(seen)} of {len(delays)}"
+
+
+def broken(rows: Rows) -> dict[str, Any]:
+    """Bank marketing in order: learned from the first fifth, then 300 calls a day."""
+    first = len(rows) // 5
+    ours, told = Vigie(rows.take(np.arange(first)), DriftPolicy()), {}
+    at = first
+    for day in range((len(rows) - first) // 300):
+        ours.add(day, rows.take(np.arange(at, at + 300)))
+        at += 300
+        for key in ours.rings(day + 1):
+            told.setdefault(key, (day, at - first))
+    order = sorted(told.items(), key=lambda one: one[1])
+    return {"first": order[:6], "outcomes": told.get("VGW106 "), "score": told.get("VGW104 ")}
+
+
+def write(told: dict[str, Any]) -> None:
+    """The figures, and tables of them."""
+    (HERE / "alarms.json").write_text(json.dumps(told, indent=1) + "\n")
+    names = list(told["quiet"])
+    lines = ["| alarms a month where nothing changed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for rule in RULES:
+        cells = []
+        for name in names:
+            one = told["quiet"][name][rule]
+            cells.append(
+                f"{one['alarms'] / one['months']:.2f} ({one['days'] / one['months'] / MONTH:.0%} of the days)"
+                if one["months"]
+                else "–"
+            )
+        lines.append(f"| {rule} | " + " | ".join(cells) + " |")
+    counts = ", ".join(f"{name} {told['quiet'][name]['vigie']['months']}" for name in names)
+    lines += ["", f"Months: {counts} for Vigie, at most {PEERS} of each for the others.", ""]
+    lines += [
+        "| days and rows until it is told, median (least–most) | " + " | ".join(RULES) + " |",
+        "|---" * (len(RULES) + 1) + "|",
+    ]
+    for fault, found in told["planted"].items():
+        lines.append(
+            f"| {fault} | "
+            + " | ".join(summary([tuple(d) if d else None for d in found[rule]]) for rule in RULES)
+            + " |"
+        )
+    (HERE / "alarms.md").write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Ask, run, write."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--replays", type=int, default=200)
+    asked.add_argument("--faults", type=int, default=20)
+    asked.add_argument("--seconds", type=float, default=3_600.0, help="after which no further replay is begun")
+    asked.add_argument("--data", type=Path)
+    given = asked.parse_args()
+    part = given.replays // (4 if given.data else 2)
+    worlds: dict[str, list[Any]] = {
+        "40 features, 400 requests a day": [Generated(seed) for seed in range(part)],
+        "40 features, 60 requests a day": [Generated(1_000 + seed, base=3_000, a_day=60) for seed in range(part)],
+    }
+    told: dict[str, Any] = {}
+    if given.data:
+        worlds["Telco, 19 features, 200 a day"] = [Resampled(telco(given.data), seed) for seed in range(part)]
+        rows = bank(given.data)
+        worlds["bank, 19 features, 300 a day"] = [Resampled(rows, seed, 300) for seed in range(part)]
+        told["broken"] = broken(rows)
+        print(told["broken"], flush=True)
+    told["planted"] = planted(given.faults, 400)
+    told["quiet"] = quiet(worlds, time.perf_counter() + given.seconds)
+    write(told)
+
+
+if __name__ == "__main__":
+    main()
