@@ -195,5 +195,12 @@ def test_a_plain_comparison_is_a_comparison(name: str, sign: str, value: float, 
     assert (found.met == "met") == (value < limit if sign == "<" else value > limit)
 
 
+def test_a_score_without_a_model_gets_its_first_one_where_there_is_a_policy() -> None:
+    first = Situation(now=NOW)
+    assert plan(policy_of({"when": ["age > 30d"]}), first).why == ("no model is in use yet",)
+    assert not plan(Policy(), first).due
+    assert not plan(policy_of({"when": ["age > 30d"]}), Situation(now=NOW, last=NOW - 1)).due
+
+
 def test_without_a_policy_nothing_is_due() -> None:
     assert plan(Policy(), situation()).words == "no criterion is declared"

@@ -65,7 +65,7 @@ def gate_options(said: Mapping[str, object]) -> GateOptions:
     return GateOptions(**found)
 
 
-def sides(result: TrainingResult, champion: Path) -> Sides:
+def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
     """The winner of *result* and the model in use, on those test rows of *result* that the latter did not learn from.
 
     Where the champion was trained without time its training rows are not known: it may have seen some, which is to its
@@ -73,7 +73,7 @@ def sides(result: TrainingResult, champion: Path) -> Sides:
 
     Args:
         result: Of the new training.
-        champion: Folder of the bundle in use.
+        champion: Bundle in use, or its folder.
 
     Raises:
         InputError: The champion reads other inputs and cannot be compared.
@@ -86,7 +86,7 @@ def sides(result: TrainingResult, champion: Path) -> Sides:
     from vigie.training.metrics import realised
 
     data, test = result.training_set, result.test_index
-    scorer = Scorer(load_bundle(champion))
+    scorer = Scorer(load_bundle(champion) if isinstance(champion, Path) else champion)
     until = scorer.bundle.lineage.get("split", {}).get("train_until")
     in_time = scorer.bundle.lineage.get("split", {}).get("kind") == "out_of_time"
     new = in_time and until is not None and data.score.has_time
@@ -142,7 +142,7 @@ def _slices(result: TrainingResult, rows: np.ndarray, champion: Bundle, before: 
 
 def gate(
     result: TrainingResult,
-    champion: Path | None,
+    champion: Path | Bundle | None,
     *,
     tries: int = 1,
     options: GateOptions | None = None,
@@ -156,7 +156,7 @@ def gate(
 
     Args:
         result: Of the new training.
-        champion: Folder of the bundle in use; ``None``: there is none.
+        champion: Bundle in use, or its folder; ``None``: there is none.
         tries: Challengers judged on these data, this one included.
         options: How strict.
     """

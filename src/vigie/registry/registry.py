@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -198,16 +199,19 @@ class Registry:
             experiment, name=name, source_run_id=run_id, tags={HASH_TAG: bundle_hash}, model_type="vigie bundle"
         )
         folder = scratch / "model"
-        mlflow.pyfunc.save_model(
-            str(folder),
-            loader_module="vigie.registry.pyfunc",
-            data_path=str(scratch / "bundle"),
-            mlflow_model=Model(artifact_path=model.artifact_location, run_id=run_id, model_id=model.model_id),
-            signature=signature_of(run.bundle),
-            input_example=frame_of(run.example) if run.example else None,
-            pip_requirements=[f"vigie[train]=={__version__}"],
-            metadata={"bundle_hash": bundle_hash},
-        )
+        with warnings.catch_warnings():
+            # Who registers what was trained by an earlier process has no rows at hand.
+            warnings.filterwarnings("ignore", message="(?s).*input example was not provided")
+            mlflow.pyfunc.save_model(
+                str(folder),
+                loader_module="vigie.registry.pyfunc",
+                data_path=str(scratch / "bundle"),
+                mlflow_model=Model(artifact_path=model.artifact_location, run_id=run_id, model_id=model.model_id),
+                signature=signature_of(run.bundle),
+                input_example=frame_of(run.example) if run.example else None,
+                pip_requirements=[f"vigie[train]=={__version__}"],
+                metadata={"bundle_hash": bundle_hash},
+            )
         client.log_model_artifacts(model.model_id, str(folder))
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])

@@ -359,6 +359,8 @@ def plan(policy: Policy, situation: Situation, *, forced: bool = False) -> Retra
     # A guard holds back on the figure as it is: doubt is no reason to go on.
     unless = tuple(judged(one, situation, sure=False) for one in policy.unless)
     why = [one.words for one in when if one.met == "met"]
+    if policy.when and not situation.champion:
+        why.insert(0, "no model is in use yet")
     if forced:
         why.insert(0, "a person asks for it")
     held = [f"{one.text} holds it back: {one.words}" for one in unless if one.met == "met"]

@@ -1,0 +1,427 @@
+"""A model is renewed without anybody: due or not, judged, released, followed; killed anywhere it goes on and does nothing twice."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from renewal_shop import NOW, make_project, opened, quick, visits
+
+from vigie.cli.program import program
+from vigie.clock import DAY, iso
+from vigie.errors import JournalError, RegistryError, SettingsError, TrainingError
+from vigie.journal.ledger import Ledger, broken_at
+from vigie.lifecycle import gate as gate_room
+from vigie.lifecycle import retrain as room
+from vigie.lifecycle.ingest import ingest_sources
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.renewal import renewals_of, stream_of
+from vigie.lifecycle.reproduce import reproduce
+from vigie.lifecycle.rollout import ledger_of, promote, roll_back, standing_of
+from vigie.lifecycle.train import train_score
+from vigie.training.gate import GateCheck, GateVerdict
+from vigie.watch.signal import Area, Signal
+
+POLICY = '\n[retrain]\nwhen = ["age > 20d", "psi(score) > 0.3", "auc < 0.6"]\nat_most = "5d"\nrelease = "champion"\n'
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a champion of day 300 and data up to day 330."""
+    folder = tmp_path_factory.mktemp("retrain")
+    project = make_project(folder, POLICY, days=300)
+    train_score(project, project.score("churn"), quick())
+    visits(folder, "2", 300, 330)
+    ingest_sources(opened(folder))
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "project"
+    shutil.copytree(made, target)
+    return target
+
+
+@pytest.fixture
+def let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that is open: what it says is tried elsewhere."""
+    verdict(monkeypatch, passes=True)
+
+
+def verdict(monkeypatch: pytest.MonkeyPatch, *, passes: bool) -> None:
+    found = GateCheck("value", passes, 0.1, 0.05, 0.2, -0.01, "it brings +0.1" if passes else "it brings no more")
+    monkeypatch.setattr(
+        room, "gate", lambda *_, tries=1, **__: GateVerdict(passes, (found,), 100, 90, tries, 0.03, "champion")
+    )
+
+
+def signal(area: Area, code: str, subject: str = "", size: float = 0.0, **more: Any) -> Signal:
+    given: dict[str, Any] = {"limit": 0.1, "evidence": 0.5, "rings": False, "since": NOW - DAY, "until": NOW}
+    return Signal(score="churn", model="1", area=area, code=code, subject=subject, size=size, **{**given, **more})
+
+
+def renew(project: Project, ledger: Ledger, **more: Any) -> room.Retrained:
+    given = {"options": quick(), "signals": [signal(Area.API, "VGW301")]}
+    return room.retrain(project, ledger, "churn", **{**given, **more})
+
+
+def kinds(ledger: Ledger) -> list[str]:
+    lines = ledger.lines(stream_of("churn"))
+    assert broken_at(lines) is None
+    return [one.kind for one in lines]
+
+
+def champion(folder: Path) -> int:
+    return opened(folder).registry.resolve("churn").version
+
+
+def test_what_is_due_is_trained_judged_registered_and_released_once(folder: Path, let_pass: None) -> None:
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    done = renew(project, ledger)
+    assert done.began and done.renewal is not None and done.renewal.outcome == "promoted"
+    assert "age is 30 days" in done.renewal.why[0]
+    assert kinds(ledger) == ["started", "trained", "registered", "released", "ended"]
+    assert champion(folder) == 2
+    assert project.registry.resolve("churn", "2").bundle_hash == done.renewal.bundle
+    # The new champion is young: nothing asks for another.
+    again = renew(project, ledger)
+    assert again.plan is not None and not again.plan.due and kinds(ledger)[5:] == []
+    assert reproduce(opened(folder), "churn", "2").same
+
+
+def test_not_due_is_no_event(folder: Path) -> None:
+    project = opened(folder, NOW - 15 * DAY)
+    ledger = ledger_of(project)
+    done = renew(project, ledger)
+    assert not done.began and done.renewal is None and not kinds(ledger)
+    assert done.plan is not None and [one.met for one in done.plan.when] == ["not met", "unknown", "unknown"]
+
+
+def test_signals_and_incidents_are_what_it_goes_by(folder: Path, let_pass: None) -> None:
+    project = opened(folder, NOW - 15 * DAY)
+    ledger = ledger_of(project)
+    drift = signal(Area.DRIFT, "VGW104", size=0.4, rings=True)
+    found = room.plan_retraining(project, ledger, "churn", signals=[drift])
+    assert found.due and "psi(score) is 0.4" in found.words
+    low = signal(Area.PERFORMANCE, "VGW201", "auc", details={"value": 0.5, "low": 0.45, "high": 0.55, "reference": 0.7})
+    assert room.plan_retraining(project, ledger, "churn", signals=[low]).due
+    unsure = signal(Area.PERFORMANCE, "VGW201", "auc", details={"value": 0.5, "low": 0.45, "high": 0.65})
+    assert not room.plan_retraining(project, ledger, "churn", signals=[unsure]).due
+    assert not kinds(ledger)
+
+
+def test_what_watchers_say_is_what_criteria_ask_for() -> None:
+    from vigie.lifecycle.retrain_plan import figures_of
+    from vigie.watch.policy import Figure
+
+    said = [
+        signal(Area.DRIFT, "VGW101", "visits_count_7d", 0.25),
+        signal(Area.DRIFT, "VGW104", size=0.05),
+        signal(Area.DRIFT, "VGW106", size=0.1, details={"live": 0.3, "reference": 0.25}),
+        signal(Area.DRIFT, "VGW102", "visits_count_7d", 9.0),
+        signal(Area.PERFORMANCE, "VGW201", "f1", 0.1, details={"value": 0.7, "low": 0.6, "high": 0.8, "reference": 0.75}),
+        signal(Area.PERFORMANCE, "VGW201", "decision_rate", details={
+            "value": 0.2, "low": 0.1, "high": 0.3, "reference": 0.22, "outcome_rate": [0.28, 0.26, 0.31, 0.01], "slope": [0.9, 0.8, 1.0, 0.05],
+        }),
+        signal(Area.PERFORMANCE, "VGW202", "value", 0.3, details={
+            "value": 1.0, "low": 0.5, "high": 1.5, "reference": 2.0, "lost_a_day": [90.0, 20.0, 150.0, 30.0],
+        }),
+        signal(Area.PERFORMANCE, "VGW203", "all", 0.3, details={"shift": 0.1}),
+        signal(Area.ESTIMATE, "VGW204", "auc", 0.1, details={"value": 0.66, "low": 0.6, "high": 0.7, "reference": 0.71}),
+        signal(Area.ESTIMATE, "VGW206", "auc", 0.1, details={"checked": 9}),
+    ]  # fmt: skip
+    assert figures_of(said, "js") == {
+        "js(visits_count_7d)": Figure(0.25),
+        "js(score)": Figure(0.05),
+        "f1": Figure(0.7, 0.6, 0.8, 0.75),
+        "decision_rate": Figure(0.2, 0.1, 0.3, 0.22),
+        "outcome_rate": Figure(0.28, 0.26, 0.31, 0.25),
+        "calibration_slope": Figure(0.9, 0.8, 1.0),
+        "value": Figure(1.0, 0.5, 1.5, 2.0),
+        "value_lost": Figure(90.0, 20.0, 150.0),
+        "estimated(auc)": Figure(0.66, 0.6, 0.7, 0.71),
+    }
+
+
+def poison(project: Project, ledger: Ledger, now: int) -> None:
+    """An incident about data is opened."""
+    from vigie.lifecycle.incidents import follow
+
+    bad = signal(
+        Area.DATA,
+        "VGW402",
+        "visits",
+        9.0,
+        rings=True,
+        until=now,
+        words="many rows are refused",
+        details={"source": "visits"},
+    )
+    follow(project, ledger, "churn", [bad], now)
+
+
+def test_a_poisoned_batch_is_not_learned_from_and_that_is_told_once(folder: Path, let_pass: None) -> None:
+    project = opened(folder)
+    ledger = ledger_of(project)
+    poison(project, ledger, NOW)
+    for _ in range(3):
+        done = renew(project, ledger)
+        assert done.plan is not None and done.plan.wanted and not done.plan.due
+    assert kinds(ledger) == ["held"] and champion(folder) == 1
+    assert not renew(project, ledger, forced=True).began
+
+
+def test_the_gate_and_the_checks_keep_it_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict(monkeypatch, passes=False)
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    done = renew(project, ledger).renewal
+    assert done is not None and done.outcome == "refused" and "no more" in done.reason
+    assert champion(folder) == 1 and len(project.registry.versions("churn")) == 2
+    assert not opened(folder).registry.resolve("churn", "2").aliases
+    # At once, nothing; later, on mostly the same data, it is the second try.
+    assert not renew(project, ledger).began
+    later = opened(folder, NOW + 6 * DAY)
+    second = renew(later, ledger).renewal
+    assert second is not None and second.verdict["tries"] == 2
+    verdict(monkeypatch, passes=True)
+    monkeypatch.setattr(room.Made, "blockers", property(lambda _: ("VGL007",)))
+    third = renew(opened(folder, NOW + 12 * DAY), ledger).renewal
+    assert third is not None and third.outcome == "refused" and "VGL007" in third.reason
+
+
+def test_it_goes_into_a_rollout_and_follows_it(folder: Path, let_pass: None) -> None:
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"')
+    (folder / "vigie.toml").write_text(text)
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    done = renew(project, ledger).renewal
+    assert done is not None and done.stage == "released" and not done.outcome
+    rollout = standing_of(ledger, "churn").rollout
+    assert rollout is not None and rollout.running and (rollout.champion, rollout.challenger) == ("1", "2")
+    held = renew(opened(folder, NOW + 30 * DAY), ledger)
+    assert held.plan is not None and "a rollout is under way" in held.plan.held[-1]
+    roll_back(project, ledger, "churn", "it loses money")
+    after = renew(opened(folder, NOW + DAY), ledger).renewal
+    assert after is not None and after.outcome == "rolled back" and "loses money" in after.reason
+    assert champion(folder) == 1
+
+
+def test_a_promotion_by_the_rollout_reaches_the_registry(folder: Path, let_pass: None) -> None:
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"')
+    (folder / "vigie.toml").write_text(text)
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    renew(project, ledger)
+    promote(project, ledger, "churn", "looks well")
+    after = renew(opened(folder, NOW + DAY), ledger).renewal
+    assert after is not None and after.outcome == "promoted" and champion(folder) == 2
+
+
+class Killed(BaseException):
+    """As if by kill -9: nobody catches it."""
+
+
+@pytest.mark.parametrize("release", ["champion", "rollout", "wait"])
+def test_killed_before_and_after_every_write_it_ends_as_if_nothing_had_happened(
+    folder: Path, let_pass: None, monkeypatch: pytest.MonkeyPatch, release: str
+) -> None:
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', f'release = "{release}"')
+    (folder / "vigie.toml").write_text(text)
+    trained: list[int] = []
+    make, write, alias = room.make_model, room.write, type(opened(folder).registry).set_alias
+
+    def counted(*arguments: Any, **more: Any) -> Any:
+        found = make(*arguments, **more)
+        trained.append(1)
+        return found
+
+    armed = {"place": ""}
+
+    def dying(*arguments: Any) -> Any:
+        kind = arguments[4]
+        if armed["place"] == f"before {kind}":
+            armed["place"] = ""
+            raise Killed
+        line = write(*arguments)
+        if armed["place"] == f"after {kind}":
+            armed["place"] = ""
+            raise Killed
+        return line
+
+    def aliasing(*arguments: Any) -> None:
+        alias(*arguments)
+        if armed["place"] == "alias":
+            armed["place"] = ""
+            raise Killed
+
+    monkeypatch.setattr(room, "make_model", counted)
+    monkeypatch.setattr(room, "write", dying)
+    monkeypatch.setattr(type(opened(folder).registry), "set_alias", aliasing)
+    steps = ["started", "trained", "registered", "released", *(["ended"] if release != "rollout" else [])]
+    places = [f"{when} {step}" for step in steps for when in ("before", "after")]
+    places.insert(places.index("before released"), "alias")
+    ledger = ledger_of(opened(folder))
+    for i, place in enumerate(places):
+        armed["place"] = place
+        # Whoever comes later has another clock: the training knows what was known when it began.
+        with pytest.raises(Killed):
+            renew(opened(folder, NOW + i), ledger)
+    done = renew(opened(folder, NOW + DAY), ledger).renewal
+    assert kinds(ledger) == steps
+    assert len(trained) == 2  # once in vain, since the line that it was done could not be written; with the same bundle
+    assert len(opened(folder).registry.versions("churn")) == 2
+    assert done is not None and done.started in range(NOW, NOW + 2)
+    folders = [
+        one
+        for one in (folder / ".vigie" / "reports" / "churn").iterdir()
+        if one.name.startswith(iso(done.started)[:10])
+    ]
+    assert len(folders) == 1
+    rollout = standing_of(ledger, "churn").rollout
+    if release == "rollout":
+        assert len(ledger.lines("churn")) == 1 and rollout is not None and done.rollout == rollout.id
+    else:
+        aliases = opened(folder).registry.resolve("churn", "2").aliases
+        assert aliases == (("champion",) if release == "champion" else ("challenger",))
+        assert done.outcome == ("promoted" if release == "champion" else "waiting")
+
+
+def test_two_at_once_do_not_both_train(folder: Path, let_pass: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, make = ledger_of(opened(folder)), room.make_model
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        with pytest.raises(JournalError, match="another process renews churn"):
+            renew(opened(folder), ledger)
+        return make(*arguments, **more)
+
+    monkeypatch.setattr(room, "make_model", meanwhile)
+    assert renew(opened(folder), ledger).began
+    assert kinds(ledger).count("started") == 1
+
+
+def test_a_training_that_fails_is_in_the_history_and_not_tried_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise TrainingError("no rows")
+
+    monkeypatch.setattr(room, "make_model", fails)
+    ledger = ledger_of(opened(folder))
+    with pytest.raises(TrainingError):
+        renew(opened(folder), ledger)
+    last = renewals_of(ledger, "churn").last
+    assert last is not None and last.outcome == "failed" and last.reason == "no rows"
+    assert not renew(opened(folder, NOW + DAY), ledger).began
+
+
+def test_a_store_that_is_away_is_no_end(folder: Path, let_pass: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, away = room.make_model, [True]
+
+    def sometimes(*arguments: Any, **more: Any) -> Any:
+        if away.pop():
+            raise JournalError("the store is away")
+        return make(*arguments, **more)
+
+    monkeypatch.setattr(room, "make_model", sometimes)
+    ledger = ledger_of(opened(folder))
+    with pytest.raises(JournalError):
+        renew(opened(folder), ledger)
+    away.append(False)
+    done = renew(opened(folder), ledger).renewal
+    assert done is not None and done.outcome == "promoted"
+
+
+def test_a_champion_of_meanwhile_was_not_judged_against(
+    folder: Path, let_pass: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, make = ledger_of(opened(folder)), room.make_model
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        train_score(opened(folder), opened(folder).score("churn"), quick("lightgbm"))
+        return make(*arguments, **more)
+
+    monkeypatch.setattr(room, "make_model", meanwhile)
+    done = renew(opened(folder), ledger).renewal
+    assert done is not None and done.outcome == "refused" and "version 2 is the champion now" in done.reason
+    assert champion(folder) == 2
+
+
+def test_the_first_model_is_judged_against_the_best_fixed_way(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "\n[retrain]\n")
+    ledger = ledger_of(project)
+    assert not renew(project, ledger).began
+    done = renew(project, ledger, forced=True).renewal
+    assert done is not None and done.verdict["against"].startswith(("way", "rule"))
+    assert done.champion == "" and done.verdict["rows"] > 300
+    assert done.outcome == ("promoted" if done.verdict["passes"] else "refused"), done
+    assert done.outcome == "promoted", done.verdict
+
+
+def test_the_real_gate_judges_on_rows_that_neither_learned_from(folder: Path) -> None:
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    from vigie.lifecycle.train import make_model
+
+    made = make_model(project, project.score("churn"), quick("lightgbm"))
+    both = gate_room.sides(made.result, project.registry.fetch("churn"))
+    assert not both.seen
+    from vigie.bundle import load_bundle
+
+    until = load_bundle(project.registry.fetch("churn")).lineage["split"]["train_until"]
+    moments = made.result.test_moments[both.rows]
+    assert moments.min() > until and moments.min() > made.result.split.train_until
+    assert {"risk low", "risk high"} <= set(both.slices)
+    assert all(mask.shape == both.labels.shape for mask in both.slices.values())
+    found = gate_room.gate(made.result, project.registry.fetch("churn"))
+    value = found.checks[0].value
+    assert value == pytest.approx(float(np.mean(both.challenger.money - both.champion.money)))
+    assert not kinds(ledger)
+
+
+def test_without_a_hold_out_the_gate_cannot_see(folder: Path) -> None:
+    from dataclasses import replace
+
+    from vigie.features.untouched import Untouched
+    from vigie.lifecycle.train import make_model
+
+    project = opened(folder)
+    made = make_model(project, project.score("churn"), quick())
+    blind = replace(made.result, training_set=replace(made.result.training_set, untouched=Untouched(900, 200, 0, 0, 0)))
+    found = gate_room.gate(blind, project.registry.fetch("churn"))
+    assert not found.passes and "nobody was held out" in found.words
+    seen = replace(made.result, training_set=replace(made.result.training_set, untouched=Untouched(900, 200, 0, 9, 90)))
+    assert gate_room.gate(seen, project.registry.fetch("churn")).rows > 100
+
+
+@pytest.mark.parametrize(
+    "line", ['when = ["acu < 1"]', 'release = "now"', 'strategy = "hope"', "margin = 2", "alpha = 0", 'margin = "x"']
+)
+def test_settings_that_cannot_be_meant_are_told_before_any_work(folder: Path, line: str) -> None:
+    text = (folder / "vigie.toml").read_text().replace(POLICY, f"\n[retrain]\n{line}\n")
+    (folder / "vigie.toml").write_text(text)
+    with pytest.raises(SettingsError):
+        renew(opened(folder), ledger_of(opened(folder)), forced=True)
+
+
+def test_the_command(folder: Path) -> None:
+    where = ["--project", str(folder), "--as-of", iso(NOW)]
+    shown = CliRunner().invoke(program, ["retrain", "--plan", *where])
+    assert shown.exit_code == 0, shown.output
+    assert "age > 20d" in shown.output and "Train: age is 30 days" in shown.output
+    text = (folder / "vigie.toml").read_text().replace("[train]\n", "[train]\n# quick\n")
+    (folder / "vigie.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "train_options", lambda _: quick())
+        done = CliRunner().invoke(program, ["retrain", *where])
+    assert done.exit_code == 0, done.output
+    assert "registered as version 2" in done.output and "gate" in done.output
+    story = CliRunner().invoke(program, ["retrain", "--history", *where])
+    assert iso(NOW) in story.output
+    refused = CliRunner().invoke(program, ["retrain", "--abandon", *where])
+    assert refused.exit_code != 0 and isinstance(refused.exception, RegistryError)
