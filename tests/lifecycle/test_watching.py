@@ -117,7 +117,7 @@ def _watch_process(folder: str, now: int, barrier: Any) -> None:
 
     project = Project.open(Path(folder), "", FixedClock(now))
     ledger = ledger_of(project)
-    barrier.wait()
+    barrier.wait(300)
     watch_once(project, ledger, "churn", now)
 
 
@@ -129,7 +129,7 @@ def test_watchers_that_see_the_same_at_once_open_one_incident(shop: Shop, ledger
     for one in watchers:
         one.start()
     for one in watchers:
-        one.join(120)
+        one.join(600)
     assert [one.exitcode for one in watchers] == [0, 0, 0]
     assert [line.kind for line in ledger.lines("churn incidents")] == ["opened"]
 

@@ -23,7 +23,10 @@ from vigie.cli import (
     keys,
     models,
     notebook,
+    observe,
     report,
+    reproduce,
+    retrain,
     rollout,
     score,
     search,
@@ -74,12 +77,14 @@ program.command("search", rich_help_panel="Build")(search.search)
 program.command("evaluate", rich_help_panel="Build")(evaluate.evaluate)
 program.command("report", rich_help_panel="Build")(report.report)
 program.command("models", rich_help_panel="Build")(models.models)
+program.command("reproduce", rich_help_panel="Build")(reproduce.reproduce)
 program.add_typer(
     features.group, name="features", help="What is computed of customers, and from what.", rich_help_panel="Build"
 )
 program.command("serve", rich_help_panel="Use")(serve.serve)
 program.command("try", rich_help_panel="Use")(tryout.tryout)
 program.add_typer(keys.group, name="keys", help="Who may call the API.", rich_help_panel="Use")
+program.command("retrain", rich_help_panel="Use")(retrain.retrain)
 program.add_typer(
     rollout.group, name="rollout", help="Release a version step by step, and back by itself.", rich_help_panel="Use"
 )
@@ -94,4 +99,5 @@ program.add_typer(
     incidents.group, name="incidents", help="What is wrong, and what to do about it.", rich_help_panel="Watch"
 )
 program.add_typer(incidents.alerts, name="alerts", help="Who is told of incidents.", rich_help_panel="Watch")
+program.command("observe", rich_help_panel="Watch")(observe.observe)
 program.command("erase", rich_help_panel="Use")(erase.erase)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import math
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,10 +74,10 @@ class Channel:
     scores: tuple[str, ...] = ()
     endpoint: str = ""
 
-    def wants(self, incident: Incident) -> bool:
-        """Whether it is told of an incident."""
-        enough = SEVERITIES.index(incident.severity) >= SEVERITIES.index(self.severity)
-        return enough and (not self.scores or incident.score in self.scores)
+    def wants(self, message: Message) -> bool:
+        """Whether it is told of something."""
+        enough = SEVERITIES.index(message.severity) >= SEVERITIES.index(self.severity)
+        return enough and (not self.scores or message.incident.score in self.scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,14 @@ class Message:
         incident: What it is about, as it is now.
         event: ``"opened"``, ``"reopened"``, ``"worse"``, ``"resolved"`` or ``"open still"``.
         at: When that happened, µs UTC.
+        severity: How bad the incident was then.
     """
 
     key: str
     incident: Incident
     event: str
     at: int
+    severity: Severity
 
 
 def channels_of(project: Project) -> list[Channel]:
@@ -181,12 +183,14 @@ def messages(lines: Sequence[LedgerLine], repeat: int, now: int) -> Iterator[Mes
             told_at[incident.id] = line.at
             now_is = latest.incidents[incident.id]
             shown = incident if event == "resolved" else now_is
-            yield Message(f"{incident.score} {line.number:08d}", shown, event, line.at)
+            yield Message(f"{incident.score} {line.number:08d}", shown, event, line.at, incident.severity)
     for incident in latest.ongoing:
         times = (now - told_at.get(incident.id, now)) // repeat
         if times and incident.status(now) == "open" and incident.quiet is None:
             at = told_at[incident.id] + times * repeat
-            yield Message(f"{incident.score} {incident.line:08d} again {times:04d}", incident, "open still", at)
+            yield Message(
+                f"{incident.score} {incident.line:08d} again {times:04d}", incident, "open still", at, incident.severity
+            )
 
 
 def text_of(project: Project, message: Message) -> tuple[str, str]:
@@ -259,9 +263,9 @@ def _owed(channel: Channel, message: Message, sent: Mapping[str, Any], begun: in
     incident = message.incident
     if message.event in ("resolved", "open still"):
         told = any(fact.get("incident") == incident.id and "sent" in fact for fact in sent.values())
-        return told and (message.event == "resolved" or channel.wants(incident))
+        return told and (message.event == "resolved" or channel.wants(message))
     # What was over before anybody asked to be told is no news.
-    return channel.wants(incident) and (incident.ongoing or message.at >= begun)
+    return channel.wants(message) and (incident.ongoing or message.at >= begun)
 
 
 def _send(

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from vigie.lifecycle.rollout_follow import Follower
     from vigie.lifecycle.shipping import JournalShipping
     from vigie.serving import Served, ServingSettings
+    from vigie.serving.logs import RequestLog
     from vigie.serving.security.settings import SecuritySettings
     from vigie.serving.security.tls import Tls
     from vigie.serving.shelf import Shelved
+    from vigie.serving.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -281,7 +283,7 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
     journal = PredictionJournal(plan.journal, durability=plan.durability, on_full=plan.on_full)
     shipping = _shipping(plan, journal)
     security = None if plan.security is None else plan.security.opened(tls=plan.tls is not None)
-    following = traffic = None
+    following = traffic = requests = tracing = None
     if plan.project is not None:
         from vigie.lifecycle.rollout import holdout_of, ledger_of
         from vigie.serving.traffic import Traffic
@@ -291,6 +293,7 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         if not isinstance(plan.clock, FixedClock):
             following = _following(plan, project, online) if served else None
             traffic = Traffic(partial(ledger_of, project), plan.clock)
+        requests, tracing = _observers(project)
     if plan.shelf:
         shelf = Shelf(
             [shelved(planned) for planned in plan.shelf],
@@ -312,7 +315,25 @@ def make_app(plan: ServePlan, settings: ServingSettings) -> FastAPI:
         following=following,
         shelf=shelf,
         traffic=traffic,
+        requests=requests,
+        tracing=tracing,
     )
+
+
+def _observers(project: Project) -> tuple[RequestLog | None, Tracing | None]:
+    """What ``[logs]`` and ``[otel]`` ask for; also sets the log of this process up."""
+    from vigie.serving.logs import RequestLog, set_up
+    from vigie.serving.tracing import Tracing, TracingSettings
+    from vigie.settings import secret
+
+    said, lines = project.settings.otel, set_up(project.settings.logs)
+    requests = (
+        RequestLog(project.clock, lines=lines) if lines or project.settings.logs.get("format") == "json" else None
+    )
+    endpoint = secret(str(said.get("endpoint", "")), project.settings.root, "[otel] endpoint")
+    if not endpoint:
+        return requests, None
+    return requests, Tracing(TracingSettings(endpoint, said.get("share", 1.0), str(said.get("service", "vigie"))))
 
 
 def _load(lookups: Mapping[str, Lookup] | None, one: Shelved) -> Served:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -31,6 +32,7 @@ from vigie.serving.features_route import FeaturesRoute, ServedFeatures
 from vigie.serving.idempotency import Idempotency
 from vigie.serving.invocations import InvocationAnswer, read_invocation
 from vigie.serving.journal_metrics import JournalMetrics
+from vigie.serving.logs import RequestLog
 from vigie.serving.messages import QuickDecoder, ScoreAnswer, decode, rows_of
 from vigie.serving.metrics import Metrics, ModelLabels
 from vigie.serving.model_card import card_of
@@ -48,6 +50,7 @@ from vigie.serving.served import Served
 from vigie.serving.settings import ServingSettings
 from vigie.serving.shelf import Shelf
 from vigie.serving.shipping import Shipping
+from vigie.serving.tracing import Tracing
 from vigie.serving.traffic import Traffic
 from vigie.serving.v2_route import ROOT, Described, V2Routes
 
@@ -63,13 +66,22 @@ class ScoringApp(FastAPI):
         gate: What every request passes first. FastAPI's middleware would not see those of :attr:`plain`.
         plain: Plain ASGI applications by exact path.
         below_v2: Likewise for whatever is below ``/v2``.
+        observed: What is around every request: logs, traces; ``None``: nothing is.
     """
 
     gate: Gate
     plain: dict[str, ASGIApp]
     below_v2: ASGIApp
+    observed: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.observed is not None and scope["type"] == "http":
+            await self.observed(scope, receive, send)
+            return
+        await self.answer(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, whoever looks on."""
         if scope["type"] == "http":
             passed = await self.gate.enter(scope, send)
             if passed is None:
@@ -98,6 +110,8 @@ def create_app(
     following: Following | None = None,
     shelf: Shelf | None = None,
     traffic: Traffic | None = None,
+    requests: RequestLog | None = None,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
     """The scoring API for *models*.
 
@@ -113,6 +127,8 @@ def create_app(
         following: Gives the scores new champions and challengers while the server runs; ``None``: nobody does.
         shelf: Models that are read when they are asked for; ``None``: there are none. They are not *followed*.
         traffic: Keeps what was answered by hour for the watch; ``None``: nobody does.
+        requests: Gives the lines of the log the ids of requests; ``None``: nobody does.
+        tracing: Sends traces; ``None``: nobody does. Closed when the app ends.
 
     Raises:
         SettingsError: There is nothing to serve, or the default model is not among *models*.
@@ -136,7 +152,8 @@ def create_app(
         metrics.serve(_labels(served))
 
     def make(served: Served) -> Scoring:
-        return Scoring(served, journal, metrics, settings)
+        scoring = Scoring(served, journal, metrics, settings)
+        return scoring if tracing is None else scoring.asking_through(tracing.spanned)
 
     released = RouterMetrics(list(models), settings.counters)
     routers = {
@@ -203,6 +220,8 @@ def create_app(
         yield
         if traffic is not None:
             await asyncio.to_thread(traffic.stop)
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
         if following is not None:
             await asyncio.to_thread(following.stop)
         if batcher is not None:
@@ -218,6 +237,7 @@ def create_app(
 
     app = ScoringApp(title=_title(models), version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.gate = gate
+    app.observed = _around(app.answer, requests, tracing)
     app.plain = {
         "/v1/score": post("score", chosen, read_score),
         "/invocations": post("invocations", chosen, read_invoked, write_invocation),
@@ -245,6 +265,15 @@ def create_app(
 
     app.openapi = _Described(current, describe_now)  # type: ignore[method-assign]
     return app
+
+
+def _around(answer: ASGIApp, *observers: RequestLog | Tracing | None) -> ASGIApp | None:
+    """*answer* within what each observer does, the last one outermost; ``None`` where there is none."""
+    found: ASGIApp | None = None
+    for observer in observers:
+        if observer is not None:
+            found = partial(observer.request, found or answer)
+    return found
 
 
 class _Described:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -118,6 +118,11 @@ class Scoring:
     def served(self) -> Served:
         """The model."""
         return self._served
+
+    def asking_through(self, wrap: Callable[[Any], Any]) -> Scoring:
+        """This, with model, features and journal wrapped by somebody who looks on."""
+        self._scorer, self._provider, self._journal = map(wrap, (self._scorer, self._provider, self._journal))
+        return self
 
     async def score(self, rows: Sequence[Row], asked: Asked, drawn: Draw = UNDRAWN) -> ScoreAnswer:
         """Scores *rows*, in their order. When it returns, every prediction is on record.
