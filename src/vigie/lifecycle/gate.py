@@ -62,7 +62,7 @@ def gate_options(said: Mapping[str, object]) -> GateOptions:
         if key == "alpha" and number == 0:
             raise SettingsError("alpha = 0 lets nothing pass", where=_WHERE, remedy="give a share, as 0.05")
         found[key] = float(number)
-    return GateOptions(**found)
+    return GateOptions(alpha=found["alpha"], margin=found["margin"])
 
 
 def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:

@@ -199,7 +199,7 @@ def _scores_of_commit(project: Project, recipe: Recipe, folder: Path) -> Mapping
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(shown.stdout)
-        files = [folder / file.relative_to(root) for file in project.settings.files]
+        files = tuple(folder / file.relative_to(root) for file in project.settings.files)
         return load_scores(files)
     except (OSError, ValueError, subprocess.SubprocessError, VigieError):
         return None
