@@ -49,8 +49,8 @@ def shop(months: Path, tmp_path: Path) -> Shop:
     import shutil
 
     folder = tmp_path / "shop"
-    again = Shop(folder) if folder.mkdir() is None else None
-    assert again is not None
+    folder.mkdir()
+    again = Shop(folder)
     shutil.rmtree(folder)
     shutil.copytree(months, folder)
     again.day = 35

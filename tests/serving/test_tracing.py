@@ -217,7 +217,7 @@ def test_rules_and_dashboard_ask_for_series_that_there_are() -> None:
 def test_the_dashboard_is_whole() -> None:
     board = json.loads((RULES / "grafana.json").read_text("utf-8"))
     assert board["uid"] and board["schemaVersion"] >= 36
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         at = panel["gridPos"]
         assert panel["title"] and panel["targets"] and at["x"] + at["w"] <= 24

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from vigie.watch.anomaly import (
     judged_share,
     quantile_of,
 )
+from vigie.watch.anomaly_codes import CODES
 from vigie.watch.season import HOUR, WEEK, season_of
 
 BEGIN = 4 * DAY  # a Monday
@@ -127,7 +130,7 @@ def test_shares_of_a_source_that_varies_are_given_more_room() -> None:
 def test_durations_ring_for_what_is_longer() -> None:
     r = np.random.default_rng(3)
     t = np.arange(6 * 168)
-    values = 0.02 * (1 + 0.5 * (t % 24 > 8)) * np.exp(r.normal(0, 0.1, len(t)))
+    values = np.asarray(0.02 * (1 + 0.5 * (t % 24 > 8)) * np.exp(r.normal(0, 0.1, len(t))), dtype=np.float64)
     now = BEGIN + len(t) * HOUR + 15 * HOUR
     usual, slow = (judged_duration(x, now, values, BEGIN + t * HOUR) for x in (0.031, 0.09))
     assert usual is not None and usual.p > 0.1
@@ -165,6 +168,15 @@ def test_quantiles_of_a_histogram() -> None:
     assert quantile_of(np.array([100, 0, 0, 0.0]), bounds, 1.0) == pytest.approx(0.01)
     assert quantile_of(np.array([0, 0, 0, 5.0]), bounds, 0.5) == 1.0
     assert math.isnan(quantile_of(np.zeros(4), bounds, 0.5))
+
+
+def test_every_kind_is_in_the_reference_with_severity_and_size() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "signals.md").read_text("utf-8")
+    sections = {one.split()[0]: one for one in re.split(r"^### ", page, flags=re.MULTILINE)[1:]}
+    assert {code for code in sections if code >= "VGW3"} == set(CODES)
+    for code, kind in CODES.items():
+        assert sections[code].startswith(f"{code} {kind.title}\n"), code
+        assert f"**{kind.severity}** · size: " in sections[code], code
 
 
 def test_a_week_has_its_hours() -> None:

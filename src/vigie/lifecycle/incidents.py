@@ -42,9 +42,13 @@ def policy_of(project: Project) -> Policy:
         SettingsError: A value cannot be meant.
     """
     said = project.settings.watch
-    lengths = {name: _length(said[name], name) for name in ("quiet", "reopen") if name in said}
-    losses = {name: _amount(said[name], name) for name in ("warning_loss", "critical_loss") if name in said}
-    policy = Policy(**lengths, **losses)
+    usual = Policy()
+    policy = Policy(
+        quiet=_length(said["quiet"], "quiet") if "quiet" in said else usual.quiet,
+        reopen=_length(said["reopen"], "reopen") if "reopen" in said else usual.reopen,
+        warning_loss=_amount(said.get("warning_loss", usual.warning_loss), "warning_loss"),
+        critical_loss=_amount(said.get("critical_loss", usual.critical_loss), "critical_loss"),
+    )
     if policy.critical_loss < policy.warning_loss:
         raise SettingsError(
             f"critical_loss = {policy.critical_loss:g} is below warning_loss = {policy.warning_loss:g}",

@@ -276,7 +276,7 @@ def _nulls(lake: Lake, name: str, deliveries: list[Delivery], looks: float) -> I
     order = np.array([one.at for one in deliveries], dtype=np.int64)
     place = np.searchsorted(order, at)
     there = (place < len(order)) & (order[np.minimum(place, len(order) - 1)] == at)
-    wholes = np.bincount(place[there], rows[there], len(order))
+    wholes = np.bincount(place[there], rows[there], len(order)).astype(np.float64)
     last = deliveries[-1]
     for column in table.column_names:
         subject = column.removeprefix("null_count.")
@@ -285,7 +285,7 @@ def _nulls(lake: Lake, name: str, deliveries: list[Delivery], looks: float) -> I
         nulls = table[column].to_numpy(zero_copy_only=False).astype(float)
         if not np.isfinite(nulls[there]).all():
             continue
-        parts = np.bincount(place[there], nulls[there], len(order))
+        parts = np.bincount(place[there], nulls[there], len(order)).astype(np.float64)
         judged = judged_share(parts[-1], wholes[-1], parts[:-1], wholes[:-1], both=True)
         if judged is None:
             continue
@@ -354,7 +354,7 @@ def _route(
         ("VGW301", failed, _FAILED, "could not be answered"),
         ("VGW304", refused, _REFUSED, "were refused"),
     ):
-        parts = table @ chosen
+        parts = (table @ chosen).astype(np.float64)
         judged = judged_share(parts[-1], totals[-1], parts[:-1], totals[:-1])
         if judged is None:
             continue

@@ -239,7 +239,7 @@ def quantile_of(buckets: Floats, bounds: Floats, q: float) -> float:
     low = float(bounds[i - 1]) if i else high / 2
     before = float(reached[i - 1]) if i else 0.0
     share = (q * total - before) / float(buckets[i]) if buckets[i] else 1.0
-    return low * (high / low) ** share
+    return low * math.exp(share * math.log(high / low))
 
 
 def _level(counts: Floats, moments: Moments, season: npt.NDArray[np.int64], at: int) -> float:
@@ -264,7 +264,8 @@ def _differences(values: Floats, season: npt.NDArray[np.int64]) -> Floats:
     """From each value to the next of its season."""
     order = np.argsort(season, kind="stable")
     values, season = values[order], season[order]
-    return np.diff(values)[season[1:] == season[:-1]]
+    steps: Floats = np.diff(values)[season[1:] == season[:-1]]
+    return steps
 
 
 def _relative_spread(counts: Floats, season: npt.NDArray[np.int64]) -> tuple[float, float] | None:
