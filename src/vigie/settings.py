@@ -33,6 +33,18 @@ from vigie.errors import SettingsError, did_you_mean
 
 FILE = "vigie.toml"
 
+STEPS = ("ingest", "ship", "score", "watch", "retrain")
+"""What can be scheduled, in the order in which steps due at the same moment follow each other."""
+
+_SCHEDULE = {
+    "every": "time between two runs, as 15m, 1h or 1d; they are due at its multiples, counted in UTC",
+    "cron": "or five fields, as cron has them: minute, hour, day of the month, month, day of the week",
+    "zone": "time zone in which cron is meant; default UTC",
+    "catch_up": "of runs that were missed: last (one run), all (each, in order, as of its moment) or none; default last",
+    "tries": "how often a run is tried at most; default 3",
+    "backoff": "pause before the second try; each further one is twice as long; default 1m",
+}
+
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "project": {
         "files": "project files, relative to vigie.toml; a list of strings",
@@ -166,6 +178,18 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "warning_loss": "currency lost a day from which an incident is a warning; default 100",
         "critical_loss": "likewise critical; default 1000",
     },
+    "watch.performance": {
+        "cohort": "predictions that belong together: about the moments of a day or of a week; default day",
+        "window": "time whose cohorts with known outcomes are told of together; default 28d",
+        "grace": "how long after its outcomes are mature a cohort is worked out again where late events came; default 7d",
+        "auc": "fall of the AUC below that of the test from which it is told; default 0.05",
+        "f1": "likewise of F1; default 0.1",
+        "log_loss": "rise of the log loss, as a share of that of the test; default 0.15",
+        "value": "share of the value that scores promised whose loss is told; default 0.2",
+        "tolerance": "shift of the log-odds of outcomes at the same score that is borne; default 0.25",
+        "false_alarms": "alarms about outcomes unlike their scores that chance may raise in a month, of all groups together; default 0.1",
+        "unknown": "share of outcomes that are not known though they should be, from which it is told; default 0.05",
+    },
     "watch.drift": {
         "distance": "what the effect on a feature and on the score is told in: psi, kullback_leibler, jensen_shannon, wasserstein "
         "(in standard deviations) or kolmogorov_smirnov; default psi",
@@ -183,6 +207,16 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "of": "out of so many; default 3",
         "false_alarms": "alarms that chance may raise in a month, for each score, however many features it has; default 0.1",
         "least": "customers that a window must have to be judged; default 50",
+    },
+    "schedule": {
+        **{key: _SCHEDULE[key] for key in ("zone", "catch_up", "tries", "backoff")},
+        "parallel": "steps that run at once at most; default 2",
+    },
+    **{f"schedule.{step}": _SCHEDULE for step in STEPS},
+    "up": {
+        "mlflow": "whether `vigie up` runs MLflow's pages beside the API; default true",
+        "mlflow_port": "port of these on the loopback; default 5000",
+        "grace": "how long services may take to finish what was begun when they are stopped; default 30s",
     },
     "alerts": {
         "channels": "list of URLs of Apprise, as env:NAME or file:PATH where they hold a secret; or of tables {url, severity, scores, "
@@ -231,6 +265,8 @@ class Settings:
         registry: Keys of ``[registry]``.
         train: Keys of ``[train]``.
         watch: Keys of ``[watch]``.
+        schedule: Keys of ``[schedule]``.
+        up: Keys of ``[up]``.
         alerts: Keys of ``[alerts]``.
         logs: Keys of ``[logs]``.
         otel: Keys of ``[otel]``.
@@ -255,6 +291,8 @@ class Settings:
     registry: Mapping[str, Any]
     train: Mapping[str, Any]
     watch: Mapping[str, Any]
+    schedule: Mapping[str, Any]
+    up: Mapping[str, Any]
     alerts: Mapping[str, Any]
     logs: Mapping[str, Any]
     otel: Mapping[str, Any]
@@ -339,6 +377,8 @@ def read(path: Path, environment: str | None = None) -> Settings:
         registry=merged.get("registry", {}),
         train=merged.get("train", {}),
         watch=merged.get("watch", {}),
+        schedule=merged.get("schedule", {}),
+        up=merged.get("up", {}),
         alerts=merged.get("alerts", {}),
         logs=merged.get("logs", {}),
         otel=merged.get("otel", {}),
@@ -427,6 +467,11 @@ def spark_left_alone() -> Iterator[None]:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
+
+
+def environment_with(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process and *more*: for a process that it starts."""
+    return {**os.environ, **more}
 
 
 def quiet_dependencies() -> None:

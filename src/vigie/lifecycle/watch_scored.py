@@ -19,6 +19,7 @@ from vigie.lifecycle.recorded import in_segment, not_in_lake
 from vigie.lifecycle.rollout import holdout_of
 from vigie.lifecycle.ship import TABLE
 from vigie.lifecycle.texts import bundle_texts
+from vigie.watch.cohorts import Length, cohort_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,10 +75,35 @@ class Scored:
         return len(self.customers)
 
 
+def earliest(project: Project, score: str) -> int | None:
+    """First day of which there are predictions, µs; ``None`` where there are none.
+
+    Raises:
+        DataError: The lake cannot be read.
+        JournalError: A line of the journal is no prediction.
+    """
+    import polars as pl
+
+    name = f"{PREFIX}{score}"
+    found: list[int | None] = []
+    table = project.lake.table(TABLE) if project.lake.has(TABLE) else None
+    try:
+        if table is not None:
+            rows = project.lake.scan(TABLE, version=int(table.version())).filter(pl.col("score") == score)
+            found.append(rows.select(pl.col("as_of").min().cast(pl.Int64)).collect(engine="streaming").item())
+        if project.lake.has(name) and name not in project.sources:
+            found.append(project.lake.scan(name).select(pl.col("moment").min().cast(pl.Int64)).collect().item())
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"cannot be read: {error}", where=f"predictions of '{score}'") from error
+    waiting = (one.as_of for path in not_in_lake(table, project.journal_folder) for one in in_segment(path, score))
+    found.append(min(waiting, default=None))
+    return min((one - one % DAY for one in found if one is not None), default=None)
+
+
 def frame_between(
-    project: Project, score: str, begin: int, end: int, columns: Sequence[str] = _COLUMNS
+    project: Project, score: str, begin: int, end: int, columns: Sequence[str] = _COLUMNS, length: Length = "day"
 ) -> pl.DataFrame:
-    """Predictions about moments from *begin* up to and without *end*: the first about each customer.
+    """Predictions about moments from *begin* up to and without *end*: the first about each customer in each cohort.
 
     Rows are in the order of moment, time of the answer and id.
 
@@ -86,7 +112,8 @@ def frame_between(
         score: Name of the score.
         begin: µs.
         end: µs.
-        columns: Of the result.
+        columns: Of the result; ``cohort``, the first moment of the cohort in µs, comes with them.
+        length: Of a cohort.
 
     Raises:
         DataError: The lake cannot be read.
@@ -119,9 +146,12 @@ def frame_between(
     except pl.exceptions.PolarsError as error:
         raise DataError(f"cannot be read: {error}", where=f"predictions of '{score}'") from error
     if not parts:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+        return pl.DataFrame(schema={**dict.fromkeys(columns, pl.String), "cohort": pl.Int64})
     whole = pl.concat(parts).sort("as_of", "at", "id")
-    return whole.unique("customer", keep="first", maintain_order=True).select(columns)
+    days, shift = (7, cohort_of(0, "week").begin) if length == "week" else (1, 0)
+    place = pl.col("as_of") - (pl.col("as_of") - shift) % (days * DAY)
+    whole = whole.with_columns(cohort=place)
+    return whole.unique(["cohort", "customer"], keep="first", maintain_order=True).select(*columns, "cohort")
 
 
 def _batches(project: Project, score: str, name: str, low: pl.Expr, high: pl.Expr) -> pl.DataFrame:

@@ -131,6 +131,6 @@ def first_in_block(customers: Sequence[str], moment: int, horizon: int, earlier:
     for i, key in enumerate(customers):
         last = before.get(key)
         if last is not None:
-            phase = zlib.crc32(b"block " + key.encode()) % horizon
+            phase = zlib.crc32(b"block " + key.encode()) * horizon >> 32
             wanted[i] = last < moment - (moment - phase) % horizon
     return wanted

@@ -170,6 +170,7 @@ class Estimator:
         clusters: Array | None = None,
         *,
         moment: int,
+        weights: Array | None = None,
     ) -> Estimate:
         """Figures to come of customers scored at *moment*.
 
@@ -179,6 +180,7 @@ class Estimator:
             sums: Cost matrix of each row, currency; ``None``: value is not estimated.
             clusters: Codes of the rows' customers from 0, shape (n,), where a customer has several rows: their outcomes are taken to be one.
             moment: Of the cohort, µs.
+            weights: How many rows each row stands for, as those that the truth will be weighed with; ``None``: itself alone.
 
         Raises:
             InputError: The arrays do not fit, or a score is not from 0 to 1.
@@ -191,7 +193,7 @@ class Estimator:
                 remedy="give a calibrated probability and a decision for each row",
             )
         level, slope = self.expect(moment)
-        rows = _Rows(p, act, sums)
+        rows = _Rows(p, act, sums, weights)
         centre = self.centre
         q = rows.shifted(level.mean, slope.mean, centre)
         values = rows.expected(q)
@@ -252,7 +254,7 @@ class Estimator:
         if found is not None:
             one = (moment, found.a, found.b, found.var_a, found.var_b)
             step = max(DAY, self.horizon // 10)
-            if len(self.cohorts) > 1 and moment - self.cohorts[-2][0] < step:
+            if len(self.cohorts) > 1 and moment - self.cohorts[-2][0] <= step:
                 self.cohorts.pop()
             self.cohorts = [*self.cohorts, one][-MOST_COHORTS:]
         if estimate is None or realised is None:
@@ -336,23 +338,42 @@ def _stretch(name: str, value: float) -> float:
     return 1.0 / (kept * (1 - kept))
 
 
+def expected_of(
+    p: Array, act: Array, sums: PayoffValues | None = None, weights: Array | None = None
+) -> dict[str, float]:
+    """Figures to expect where scores are exactly what they say: what training promises of these customers.
+
+    Args:
+        p: Calibrated probabilities, 0 … 1, shape (n,).
+        act: Who is acted on, booleans, shape (n,).
+        sums: Cost matrix of each row, currency.
+        weights: How many rows each row stands for.
+    """
+    p = np.asarray(p, np.float64)
+    return _Rows(p, np.asarray(act, bool), sums, weights).expected(p)
+
+
 class _Rows:
     """Rows that are scored, with what does not depend on calibration worked out once."""
 
-    def __init__(self, p: Array, act: Array, sums: PayoffValues | None) -> None:
-        self.p, self.act, self.n = p, act, len(p)
+    def __init__(self, p: Array, act: Array, sums: PayoffValues | None, weights: Array | None = None) -> None:
+        self.p = p
+        self.w: Array = np.ones(len(p)) if weights is None else np.asarray(weights, np.float64)
+        self.n = float(self.w.sum())
+        self.act = self.w * act
         self.z = log_odds(np.clip(p, NEAREST, 1 - NEAREST))
         kept = np.clip(p, 1e-15, 1 - 1e-15)
         self.loss_positive, self.loss_negative = -np.log(kept), -np.log1p(-kept)
-        self.level = np.unique(p, return_inverse=True)[1] if self.n else np.empty(0, np.int64)
+        self.level = np.unique(p, return_inverse=True)[1] if len(p) else np.empty(0, np.int64)
         self.levels = int(self.level.max(initial=-1)) + 1
-        self.sums = None
-        if sums is not None and self.n:
+        self.sums: tuple[Array, Array, float] | None = None
+        if sums is not None and len(p):
             positive = np.broadcast_to(np.where(act, sums.act_positive, sums.pass_positive), p.shape)
             negative = np.broadcast_to(np.where(act, sums.act_negative, sums.pass_negative), p.shape)
             told = ~(np.isnan(positive) | np.isnan(negative))
             if told.any():
-                self.sums = np.where(told, positive, 0.0), np.where(told, negative, 0.0), int(told.sum())
+                w = np.where(told, self.w, 0.0)
+                self.sums = w * np.where(told, positive, 0.0), w * np.where(told, negative, 0.0), float(w.sum())
 
     def shifted(self, level: float, slope: float, centre: float) -> Array:
         """Chances of a positive outcome, shape (n,), where calibration is off by so much."""
@@ -360,7 +381,8 @@ class _Rows:
 
     def expected(self, q: Array) -> dict[str, float]:
         """Figures expected where *q* are the chances of a positive outcome; NaN where one is not defined."""
-        positives, acted, hits = float(q.sum()), float(self.act.sum()), float(q[self.act].sum())
+        positives, acted, hits = float(self.w @ q), float(self.act.sum()), float(self.act @ q)
+        losses = q * self.loss_positive + (1 - q) * self.loss_negative
         none = not self.n
         found = {
             "auc": self._auc(q),
@@ -368,22 +390,26 @@ class _Rows:
             "recall": hits / positives if positives > 0 else NAN,
             "f1": 2 * hits / (acted + positives) if acted + positives > 0 else NAN,
             "outcome_rate": NAN if none else positives / self.n,
-            "log_loss": NAN if none else float(np.mean(q * self.loss_positive + (1 - q) * self.loss_negative)),
-            "brier": NAN if none else float(np.mean(q * (1 - 2 * self.p) + self.p**2)),
+            "log_loss": NAN if none else float(self.w @ losses) / self.n,
+            "brier": NAN if none else float(self.w @ (q * (1 - 2 * self.p) + self.p**2)) / self.n,
         }
         if self.sums is not None:
             positive, negative, told = self.sums
             found["value"] = float((q * positive + (1 - q) * negative).sum()) / told
         return found
 
+    def _sides(self, q: Array) -> tuple[Array, Array]:
+        """Expected positives and negatives at each distinct score."""
+        return np.bincount(self.level, self.w * q, self.levels), np.bincount(self.level, self.w * (1 - q), self.levels)
+
     def _auc(self, q: Array) -> float:
         """Expected pairs in the right order over expected pairs; nobody is a pair with himself."""
-        positive, negative = np.bincount(self.level, q, self.levels), np.bincount(self.level, 1 - q, self.levels)
-        pairs = float(positive.sum() * negative.sum() - (q * (1 - q)).sum())
+        positive, negative = self._sides(q)
+        alone = float(self.w**2 @ (q * (1 - q)))
+        pairs = float(positive.sum() * negative.sum()) - alone
         if not pairs > 0:
             return NAN
-        won = float(positive @ (np.cumsum(negative) - negative / 2)) - float((q * (1 - q)).sum()) / 2
-        return won / pairs
+        return (float(positive @ (np.cumsum(negative) - negative / 2)) - alone / 2) / pairs
 
     def chance(self, q: Array, clusters: Array | None) -> dict[str, float]:
         """Standard deviation of each figure by chance alone: what each outcome changes, times its own standard deviation."""
@@ -395,19 +421,16 @@ class _Rows:
                 moved = np.bincount(clusters, moved)
             return float(np.sqrt(moved @ moved))
 
-        n, positives, acted = max(self.n, 1), float(q.sum()), float(self.act.sum())
-        hits = float(q[self.act].sum())
-        act = self.act.astype(np.float64)
+        n, positives, acted = max(self.n, 1e-12), float(self.w @ q), float(self.act.sum())
+        hits, both = float(self.act @ q), acted + positives
         found = {
             "auc": spread(self._on_auc(q)),
-            "precision": spread(act / acted) if acted else NAN,
-            "recall": spread((act - hits / positives) / positives) if positives > 0 else NAN,
-            "f1": spread((2 * act - 2 * hits / (acted + positives)) / (acted + positives))
-            if acted + positives > 0
-            else NAN,
-            "outcome_rate": spread(np.full(self.n, 1.0 / n)),
-            "log_loss": spread((self.loss_positive - self.loss_negative) / n),
-            "brier": spread((1 - 2 * self.p) / n),
+            "precision": spread(self.act / acted) if acted else NAN,
+            "recall": spread((self.act - self.w * hits / positives) / positives) if positives > 0 else NAN,
+            "f1": spread((2 * self.act - self.w * 2 * hits / both) / both) if both > 0 else NAN,
+            "outcome_rate": spread(self.w / n),
+            "log_loss": spread(self.w * (self.loss_positive - self.loss_negative) / n),
+            "brier": spread(self.w * (1 - 2 * self.p) / n),
         }
         if self.sums is not None:
             positive, negative, told = self.sums
@@ -416,9 +439,9 @@ class _Rows:
 
     def _on_auc(self, q: Array) -> Array:
         """By how much AUC changes when an outcome turns from negative to positive, shape (n,)."""
-        positive, negative = np.bincount(self.level, q, self.levels), np.bincount(self.level, 1 - q, self.levels)
+        positive, negative = self._sides(q)
         P, N = max(float(positive.sum()), 1e-12), max(float(negative.sum()), 1e-12)
         below = (np.cumsum(negative) - negative / 2)[self.level] / N
         above = (P - np.cumsum(positive) + positive / 2)[self.level] / P
         auc = float(positive @ (np.cumsum(negative) - negative / 2)) / (P * N)
-        return np.asarray((below - auc) / P - (above - auc) / N)
+        return np.asarray(self.w * ((below - auc) / P - (above - auc) / N))

@@ -38,9 +38,10 @@ class Prior:
     spread: float = 0.8
 
 
-LEVEL = Prior(0.20, 0.40, 0.4)
-"""Of the shift at the centre, log-odds: 0.1 turns a probability of 50 % into 52.5 %."""
-SLOPE = Prior(0.12, 0.10, 0.4)
+LEVEL = Prior(0.25, 0.50, 0.3)
+"""Of the shift at the centre, log-odds: 0.5 turns a probability of 50 % into 62 %. As wide as the seasons of a shop are; see
+``docs/explanation/estimates.md``."""
+SLOPE = Prior(0.20, 0.10, 0.4)
 """Of the slope."""
 
 

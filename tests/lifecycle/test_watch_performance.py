@@ -1,0 +1,331 @@
+"""Predictions meet their outcomes: a shop whose customers order as often as their scores say, until some of them do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from vigie import Campaign, Events, Score, Table, days, every
+from vigie.bundle import (
+    Bundle,
+    DecisionRule,
+    LinearModel,
+    fit_encoder,
+    inputs_of,
+    portable_features,
+    portable_payoff,
+    profile_of,
+    segment_edges,
+    with_golden,
+)
+from vigie.bundle.scorer import Scorer
+from vigie.clock import DAY, FixedClock, parse_moment
+from vigie.definition import Kind
+from vigie.errors import SettingsError
+from vigie.features.values import Values
+from vigie.journal import Prediction, PredictionJournal
+from vigie.journal.ledger import Ledger
+from vigie.lifecycle.ingest import ingest_sources
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import ledger_of
+from vigie.lifecycle.ship import ship
+from vigie.lifecycle.watch_performance import (
+    estimates_topic,
+    performance_policy,
+    performance_signals,
+    topic_of,
+    update_performance,
+)
+from vigie.registry.record import TrainingRun
+from vigie.watch.signal import Area, Signal
+
+START = parse_moment("2026-01-05")
+DAYS, HORIZON = 40, 7
+N = 240
+CHANGE = 16
+"""Day from which customers of the country XX order as the others of their score do not."""
+FILE = """
+from vigie import Campaign, Events, Score, Table, days, every
+
+people = Table("people", key="id")
+orders = Events("orders", key="id", time="at")
+churn = Score("churn", moments=every("day"), outcome=orders.count(next=days(7)) == 0,
+              features=[people["country"], orders.count(days(30))],
+              decision=Campaign(contact_cost=1, offer_cost=2, accepted=0.5, customer_value=20))
+"""
+TOML = (
+    '[project]\nfiles = ["churn.py"]\n[sources.people]\npath = "people.csv"\n[sources.orders]\npath = "orders*.csv"\n'
+)
+
+
+def bundle() -> Bundle:
+    """A model whose parts are not used here but for its decision, profile and importances."""
+    people, orders = Table("people", key="id"), Events("orders", key="id", time="at")
+    schema = {
+        "people": {"id": Kind.CATEGORY, "country": Kind.CATEGORY},
+        "orders": {"id": Kind.CATEGORY, "at": Kind.TIME},
+    }
+    score = Score(
+        "churn", moments=every("day"), outcome=orders.count(next=days(7)) == 0,
+        features=[people["country"], orders.count(days(30))],
+        decision=Campaign(contact_cost=1, offer_cost=2, accepted=0.5, customer_value=20),
+    ).bound(schema)  # fmt: skip
+    r = np.random.default_rng(1)
+    columns = {
+        "people_country": Values.of(Kind.CATEGORY, r.choice(["FR", "DE", "XX"], 300).tolist()),
+        "orders_count_30d": Values(Kind.NUMBER, r.poisson(4, 300).astype(float)),
+    }
+    features = {one.name: columns[one.name] for one in score.bound_features}
+    encoder = fit_encoder(features, style="linear")
+    made = Bundle(
+        score_name="churn", title="Who leaves?", inputs=inputs_of(score, schema, columns),
+        features=portable_features(score, schema), payoff=portable_payoff(score.decision.payoff()), encoder=encoder,
+        model=LinearModel(tuple(0.1 for _ in range(encoder.width)), 0.0),
+        decision=DecisionRule(act="contact", leave="leave", positive="leaves"),
+        metrics={
+            "test": {"n": 2000, "positives": 900, "auc": 0.80, "f1": 0.7, "log_loss": 0.53, "value": 2.0, "acted": 0.6},
+            "importance": {"people_country": {"drop": 0.1, "spread": 0.0}},
+        },
+    )  # fmt: skip
+    p = Scorer(made).probability(columns, 300)
+    return with_golden(replace(made, segments=segment_edges(p), profile=profile_of(features, p)), columns)
+
+
+def chances(r: np.random.Generator) -> np.ndarray:
+    """Chance of no order in a week, of each customer."""
+    return np.asarray(1 / (1 + np.exp(-r.normal(-0.2, 1.3, N))))
+
+
+def country(i: int) -> str:
+    return ("FR", "DE", "XX")[i % 3]
+
+
+def project_in(
+    folder: Path, *, flip: bool = False, holdout: float = 0.0, effect: float = 1.0, until: int = DAYS
+) -> Project:
+    """A project with orders up to and predictions on each day.
+
+    Args:
+        folder: Empty.
+        flip: From :data:`CHANGE` on those of XX who were likely to order are those who do not, and the other way round.
+        holdout: Share of customers who are never acted on.
+        effect: Factor on how often those order who were acted on.
+        until: Days with predictions.
+    """
+    r = np.random.default_rng(5)
+    p = chances(r)
+    folder.mkdir(exist_ok=True)
+    (folder / "churn.py").write_text(FILE)
+    (folder / "vigie.toml").write_text(TOML + (f"[rollout]\nholdout = {holdout}\n" if holdout else ""))
+    (folder / "people.csv").write_text("id,country\n" + "".join(f"c{i},{country(i)}\n" for i in range(N)))
+    lines = [f"c{i},2025-12-01T00:00:00" for i in range(N)]
+    from vigie.release import HoldOut
+
+    held = HoldOut("churn", holdout)
+    for day in range(DAYS + HORIZON):
+        moved = np.where([flip and day >= CHANGE and country(i) == "XX" for i in range(N)], 1 - p, p)
+        rate = -np.log(moved) / HORIZON
+        rate = rate * np.where([p[i] > 0.25 and not held.holds(f"c{i}") for i in range(N)], effect, 1.0)
+        for i in np.flatnonzero(r.random(N) < 1 - np.exp(-rate)).tolist():
+            second = int(r.integers(1, 86_400))
+            lines.append(
+                f"c{i},{np.datetime64('2026-01-05') + day}T{second // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}"
+            )
+    (folder / "orders.csv").write_text("id,at\n" + "\n".join(lines) + "\n")
+    project = Project.open(folder, "", FixedClock(START + (DAYS + HORIZON) * DAY))
+    ingest_sources(project)
+    project.registry.log(TrainingRun(bundle(), {}, {}, {}, {}), alias="champion")
+    journal = PredictionJournal(project.journal_folder)
+    for day in range(until):
+        moment = START + day * DAY
+        journal.append([said(i, float(p[i]), moment, held.holds(f"c{i}"), holdout) for i in range(N)])
+    journal.close()
+    return project
+
+
+def said(i: int, p: float, moment: int, held: bool = False, holdout: float = 0.0) -> Prediction:
+    act = p > 0.25
+    return Prediction(
+        id=f"{moment}-{i}", request_id="r", score="churn", customer=f"c{i}", as_of=moment, at=moment + 1, model="1", bundle="b",
+        values={"people_country": country(i), "orders_count_30d": 3.0}, probability=p, decision="contact" if act and not held else "leave",
+        gain=20 * (p - 0.25), expected_value=0.0, segment="high" if p > 0.5 else "low", threshold=0.0,
+        arm="holdout" if held else "champion", assignment_probability=(holdout if held else 1 - holdout) or 1.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return project_in(tmp_path_factory.mktemp("calm"))
+
+
+@pytest.fixture(scope="module")
+def flipped(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return project_in(tmp_path_factory.mktemp("flipped"), flip=True)
+
+
+def by_subject(signals: list[Signal], code: str) -> dict[str, Signal]:
+    return {one.subject: one for one in signals if one.code == code}
+
+
+def test_what_scores_promised_is_what_came(calm: Project) -> None:
+    now = START + (DAYS + HORIZON) * DAY
+    ledger = ledger_of(calm)
+    signals = performance_signals(calm, ledger, "churn", now)
+    assert [one.code for one in signals if one.rings and one.subject != "auc"] == []
+    facts = ledger.facts(topic_of("churn"))
+    # The last cohort is over at the end of its day: its outcomes come a horizon after that.
+    assert len(facts) == DAYS and len(ledger.facts(estimates_topic("churn"))) == DAYS
+    value = by_subject(signals, "VGW202")["value"]
+    assert abs(value.details["value"] - value.details["promised"]) < 1.0 and value.details["customers_a_day"] == N
+    concept = by_subject(signals, "VGW203")
+    assert {"all", "people_country = FR", "people_country = XX"} <= set(concept)
+    assert by_subject(signals, "VGW207")["outcomes"].size == 0
+    coverage = by_subject(signals, "VGW206")
+    assert coverage["auc"].details["checked"] == DAYS and coverage["auc"].details["held"] > 0.85
+    first = facts["2026-01-05"]["by"]["1"]
+    assert first["rows"] == N and set(first["segments"]) == {"high", "low"}
+
+
+def test_each_cohort_is_worked_out_once(calm: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = START + (DAYS + HORIZON) * DAY
+    ledger = ledger_of(calm)
+    before = ledger.facts(topic_of("churn"))
+    assert update_performance(calm, ledger, "churn", now) == 0
+    assert ledger.facts(topic_of("churn")) == before
+
+
+def test_day_by_day_is_the_same_as_at_once(calm: Project, tmp_path: Path) -> None:
+    from vigie.journal.ledger_open import open_ledger
+
+    one = open_ledger("", default=tmp_path / "one.db", root=tmp_path)
+    many = open_ledger("", default=tmp_path / "many.db", root=tmp_path)
+    end = START + 20 * DAY
+    update_performance(calm, one, "churn", end)
+    for day in range(1, 21):
+        update_performance(calm, many, "churn", START + day * DAY)
+    assert one.facts(estimates_topic("churn")) == many.facts(estimates_topic("churn"))
+    assert one.facts("performance state churn") == many.facts("performance state churn")
+    assert _without_tables(one) == _without_tables(many)
+    # What is not mature is not worked out.
+    assert max(one.facts(topic_of("churn"))) == "2026-01-17"
+
+
+def _without_tables(ledger: Ledger) -> dict[str, object]:
+    return {key: fact["by"] for key, fact in ledger.facts(topic_of("churn")).items()}
+
+
+def test_a_flip_in_one_segment_is_found_and_named(flipped: Project) -> None:
+    now = START + (DAYS + HORIZON) * DAY
+    signals = performance_signals(flipped, ledger_of(flipped), "churn", now)
+    ringing = [one for one in by_subject(signals, "VGW203").values() if one.rings and one.subject != "all"]
+    assert [one.subject for one in ringing] == ["people_country = XX"]
+    assert START + (CHANGE - HORIZON) * DAY <= ringing[0].since <= START + (CHANGE + 8) * DAY
+    assert ringing[0].evidence < 0.2 and ringing[0].area is Area.PERFORMANCE
+    auc = by_subject(signals, "VGW201")["auc"]
+    assert auc.size > auc.limit and auc.details["concept"][2] < 0
+    value = by_subject(signals, "VGW202")["value"]
+    # As many of XX stay who were to go as go who were to stay: nothing is lost, and nothing is said to be.
+    assert not value.rings and value.details["lost_a_day"][1] < value.loss < value.details["lost_a_day"][2]
+
+
+def test_outcomes_of_who_was_acted_on_do_not_count_where_there_is_a_hold_out(tmp_path: Path) -> None:
+    """The campaign works: those who are contacted order three times as often. That says nothing against the scores."""
+    now = START + (DAYS + HORIZON) * DAY
+    blind = project_in(tmp_path / "blind", effect=3.0)
+    fooled = by_subject(performance_signals(blind, ledger_of(blind), "churn", now), "VGW203")["all"]
+    assert fooled.rings and fooled.details["shift"] < -0.5 and not fooled.details["unbiased"]
+    wise = project_in(tmp_path / "wise", effect=3.0, holdout=0.3)
+    found = performance_signals(wise, ledger_of(wise), "churn", now)
+    told = by_subject(found, "VGW203")["all"]
+    assert not told.rings and abs(told.details["shift"]) < 0.25 and told.details["unbiased"]
+    auc = by_subject(found, "VGW201")["auc"].details
+    p = chances(np.random.default_rng(5))
+    wins = (p[:, None] > p[None, :]) * p[:, None] * (1 - p[None, :])
+    truth = wins.sum() / (p.sum() * (1 - p).sum() - (p * (1 - p)).sum())
+    # A third of 240 customers speaks for them all.
+    assert auc["value"] == pytest.approx(truth, abs=0.1) and auc["low"] < auc["value"] < auc["high"]
+
+
+def test_late_events_are_taken_in_for_a_while(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "late", until=3)
+    ledger = ledger_of(project)
+    now = START + 10 * DAY
+    update_performance(project, ledger, "churn", now)
+    before = ledger.facts(topic_of("churn"))["2026-01-07"]["by"]["1"]
+    lines = "".join(f"c{i},2026-01-08T12:00:00\n" for i in range(N))
+    (tmp_path / "late" / "orders_late.csv").write_text("id,at\n" + lines)
+    ingest_sources(project)
+    assert update_performance(project, ledger, "churn", now) == 3
+    after = ledger.facts(topic_of("churn"))["2026-01-07"]["by"]["1"]
+    assert _positives(before) > 0 and _positives(after) == 0
+    (tmp_path / "late" / "orders_later.csv").write_text("id,at\nc1,2026-01-08T13:00:00\n")
+    ingest_sources(project)
+    assert update_performance(project, ledger, "churn", now + 8 * DAY) == 0
+
+
+def _positives(fact: dict[str, dict[str, list[float]]]) -> float:
+    from vigie.watch.realised import Tally
+
+    return Tally.from_data(fact["tally"]).total("positives")
+
+
+def test_a_customer_counts_once_a_day_and_the_lake_says_the_same_as_the_journal(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "twice", until=2)
+    journal = PredictionJournal(project.journal_folder)
+    again = [
+        msgspec.structs.replace(said(i, 0.99, START), id=f"again-{i}", as_of=START + 3600, at=START + 3601)
+        for i in range(N)
+    ]
+    journal.append(again)
+    journal.close()
+    now = START + 10 * DAY
+    from vigie.journal.ledger_open import open_ledger
+
+    one = open_ledger("", default=tmp_path / "one.db", root=tmp_path)
+    two = open_ledger("", default=tmp_path / "two.db", root=tmp_path)
+    update_performance(project, one, "churn", now)
+    assert one.facts(estimates_topic("churn"))["2026-01-05"]["1"]["rows"] == N
+    assert one.facts(estimates_topic("churn"))["2026-01-05"]["1"]["estimate"]["figures"]["outcome_rate"][0] < 0.9
+    ship(project)
+    update_performance(project, two, "churn", now)
+    assert one.facts(topic_of("churn")) == two.facts(topic_of("churn"))
+
+
+def test_nothing_predicted_says_nothing(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "none", until=0)
+    assert performance_signals(project, ledger_of(project), "churn", START + 30 * DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ('cohort = "month"', "day or week"),
+        ("auc = -1", "above 0"),
+        ('window = "soon"', "such as 28d"),
+        ("auk = 1", "auc"),
+    ],
+)
+def test_settings_that_cannot_be_meant(tmp_path: Path, line: str, match: str) -> None:
+    (tmp_path / "churn.py").write_text(FILE)
+    (tmp_path / "vigie.toml").write_text(TOML + f"[watch.performance]\n{line}\n")
+    opening: Callable[[], object] = lambda: performance_policy(Project.open(tmp_path, "", FixedClock(START)))  # noqa: E731
+    with pytest.raises(SettingsError, match=match):
+        opening()
+
+
+def test_weeks(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "weeks", until=14)
+    toml = tmp_path / "weeks" / "vigie.toml"
+    toml.write_text(toml.read_text() + '[watch.performance]\ncohort = "week"\n')
+    project = Project.open(tmp_path / "weeks", "", project.clock)
+    ledger = ledger_of(project)
+    update_performance(project, ledger, "churn", START + 22 * DAY)
+    facts = ledger.facts(topic_of("churn"))
+    assert {key: fact["by"]["1"]["rows"] for key, fact in facts.items()} == {"2026-01-05": N, "2026-01-12": N}
+    assert not math.isnan(ledger.facts(estimates_topic("churn"))["2026-01-12"]["1"]["estimate"]["figures"]["auc"][0])
