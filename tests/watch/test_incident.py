@@ -23,8 +23,8 @@ from vigie.watch.incident import (
     next_moves,
     resolve,
     snooze,
-    times,
 )
+from vigie.watch.incident_times import times
 from vigie.watch.suspects import Deployment, grouped, suspects
 
 HOUR = DAY // 24

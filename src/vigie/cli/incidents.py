@@ -38,7 +38,8 @@ def list_(
     """The incidents that go on, the worst first."""
     from vigie.lifecycle.incidents import standing_of
     from vigie.lifecycle.rollout import ledger_of
-    from vigie.watch.incident import SEVERITIES, times
+    from vigie.watch.incident import SEVERITIES
+    from vigie.watch.incident_times import times
 
     opened = open_project(project, environment)
     ledger, now = ledger_of(opened), opened.clock.now()
