@@ -35,13 +35,9 @@ from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.ship import ship
-from vigie.lifecycle.watch_performance import (
-    estimates_topic,
-    performance_policy,
-    performance_signals,
-    topic_of,
-    update_performance,
-)
+from vigie.lifecycle.watch_cohorts import estimates_topic, topic_of, update_performance
+from vigie.lifecycle.watch_performance import performance_signals
+from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.registry.record import TrainingRun
 from vigie.watch.signal import Area, Signal
 

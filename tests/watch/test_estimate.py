@@ -104,8 +104,8 @@ def test_a_lasting_error_of_the_scores_is_learned() -> None:
     early, later = late[:20], late[-60:]
     assert np.mean([one.realised - one.estimated.value for one in early]) > 0.03
     assert abs(np.mean([one.realised - one.estimated.value for one in later])) < 0.02
-    width = lambda some: np.mean([one.estimated.high - one.estimated.low for one in some])  # noqa: E731
-    assert width(later) < width(early)
+    widths = [np.mean([one.estimated.high - one.estimated.low for one in some]) for some in (later, early)]
+    assert widths[0] < widths[1]
 
 
 def test_errors_that_are_larger_than_said_widen_the_intervals() -> None:

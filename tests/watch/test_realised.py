@@ -145,6 +145,6 @@ def test_the_shift_of_calibration_is_found_again() -> None:
 )
 def test_bad_input_is_named(y: list[float], p: list[float], more: dict[str, np.ndarray], match: str) -> None:
     with pytest.raises(InputError, match=match):
-        realised(np.array(y, float), np.array(p), np.array([True] * len(p)), **more)
+        realised(np.array(y, float), np.array(p), np.array([True] * len(p)), None, None, **more)
     with pytest.raises(InputError, match="do not add up"):
         empty(3) + empty(4)

@@ -1,0 +1,387 @@
+"""Predictions meet their outcomes: what a score was worth, what it will be worth, and whether it still means what it meant.
+
+Time goes by in cohorts: the predictions about the moments of a day. When a cohort is over its performance is estimated and the estimate is kept; when its
+outcomes can be known it is worked out, the estimate is checked, and the estimator and the bets against a changed concept learn from it. What was worked out is kept
+(facts ``"performance SCORE"`` and ``"estimates SCORE"``, by cohort), so that each cohort is looked at twice however long the history is, and once more a
+day while late events may come. Whatever is estimated at the end of a cohort knows only what was known by then, also where a long past is caught up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vigie.clock import DAY
+from vigie.lifecycle.decision_money import Money
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import holdout_of
+from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
+from vigie.watch.cohorts import Cohort, cohort_of, cohort_of_key, first_in_block, group_of, untouched
+from vigie.watch.realised import GROUPS, Tally, figures_of, tally
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from vigie.definition import Score
+    from vigie.economics import PayoffValues
+    from vigie.features.values import Values
+    from vigie.journal.ledger import Ledger
+    from vigie.lifecycle.watch_scored import Scored
+    from vigie.watch.concept import Bet
+    from vigie.watch.estimate import Estimator
+
+HISTORY = 400 * DAY
+"""How far back a first look goes."""
+KEPT = 800 * DAY
+"""How long what was worked out is kept."""
+AT_ONCE = 31
+"""Cohorts that are read at once."""
+
+
+def topic_of(score: str) -> str:
+    """Topic of the facts about matured cohorts, by the first day of each."""
+    return f"performance {score}"
+
+
+def estimates_topic(score: str) -> str:
+    """Topic of the estimates, as they were made when each cohort was over."""
+    return f"estimates {score}"
+
+
+def state_topic(score: str) -> str:
+    """Topic of what was learned of each version, and of the moment up to which it was."""
+    return f"performance state {score}"
+
+
+# -- working out -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class Version:
+    """What is known of a model.
+
+    Attributes:
+        estimator: Of its figures.
+        bets: On its groups.
+    """
+
+    estimator: Estimator
+    bets: dict[str, Bet] = field(default_factory=dict)
+
+    def to_data(self) -> dict[str, Any]:
+        return {"estimator": self.estimator.to_data(), "bets": {name: one.to_data() for name, one in self.bets.items()}}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Version:
+        from vigie.watch.concept import Bet
+        from vigie.watch.estimate import Estimator
+
+        bets = {name: Bet.from_data(one) for name, one in data["bets"].items()}
+        return cls(Estimator.from_data(data["estimator"]), bets)
+
+
+def update_performance(
+    project: Project, ledger: Ledger, score: str, now: int, policy: PerformancePolicy | None = None
+) -> int:
+    """Estimate the cohorts that are over and work out those whose outcomes are mature at *now*; how many cohorts that were.
+
+    Done again it does nothing but look for late events. Killed, the next one begins where the last one had kept what it knew.
+
+    Args:
+        project: Where predictions, lake and models are.
+        ledger: Keeps what is worked out.
+        score: Name of the score, whose moments are not those of events.
+        now: µs.
+        policy: When performance is told; left out: that of the project.
+
+    Raises:
+        DataError: The lake cannot be read.
+        FeatureError: Outcomes cannot be looked up.
+        JournalError: Predictions or the ledger cannot be read.
+    """
+    policy = policy or performance_policy(project)
+    work = Work(project, ledger, score, now, policy)
+    due = work.due()
+    done = 0
+    for number, (when, kind, cohort) in enumerate(due, start=1):
+        done += work.estimate(cohort) if kind == "over" else work.mature(cohort)
+        # Up to the moment of the next one, which may be the same.
+        if number % AT_ONCE == 0 and number < len(due) and due[number][0] > when:
+            work.keep(when)
+    work.keep(now)
+    return done + work.again()
+
+
+class Work:
+    """One run of :func:`update_performance`."""
+
+    def __init__(self, project: Project, ledger: Ledger, score: str, now: int, policy: PerformancePolicy) -> None:
+        self.project, self.ledger, self.score, self.now, self.policy = project, ledger, score, now, policy
+        declared = project.score(score)
+        self.schema = project.schema(declared)
+        self.bound: Score = declared.bound(self.schema)
+        self.horizon = self.bound.horizon.microseconds if self.bound.horizon else 0
+        self.money = Money(project, score)
+        self.held = holdout_of(project)
+        state = ledger.facts(state_topic(score))
+        self.until = int(state.get("clock", {}).get("until", 0))
+        self.versions = {
+            key.removeprefix("version "): Version.from_data(one)
+            for key, one in state.items()
+            if key.startswith("version ")
+        }
+        self.changed: set[str] = set()
+        self._frames: dict[str, dict[int, pl.DataFrame]] = {}
+        self._read: dict[str, int] = {}
+        self._seen: dict[str, int] | None = None
+        self._tables: dict[str, int] | None = None
+        self._columns: dict[str, list[str]] = {}
+
+    # -- what is to be done ------------------------------------------------------------------------------------------------
+
+    def due(self) -> list[tuple[int, str, Cohort]]:
+        """When what became possible since the last run, in the order of time."""
+        first = self._first()
+        if first is None:
+            return []
+        events: list[tuple[int, str, Cohort]] = []
+        cohort = cohort_of(max(first, self.now - HISTORY), self.policy.cohort)
+        while cohort.end <= self.now:
+            for when, kind in ((cohort.mature_at(self.horizon), "mature"), (cohort.end, "over")):
+                if self.until < when <= self.now:
+                    events.append((when, kind, cohort))
+            cohort = cohort_of(cohort.end, self.policy.cohort)
+        # What was learned by a moment is known when a cohort ends at it.
+        return sorted(events, key=lambda one: (one[0], one[1] == "over", one[2].begin))
+
+    def _first(self) -> int | None:
+        """Moment from which on there can be cohorts to look at, µs."""
+        if self.until:
+            return self.until - self.horizon - 8 * DAY
+        from vigie.lifecycle.watch_scored import earliest
+
+        return earliest(self.project, self.score)
+
+    def _frame(self, kind: str, cohort: Cohort) -> pl.DataFrame | None:
+        """Predictions of a cohort; ``None`` where there are none. Cohorts are asked for in order, and read many at once."""
+        from vigie.lifecycle.watch_scored import frame_between
+
+        if cohort.begin >= self._read.get(kind, 0):
+            last = self.now - (self.horizon if kind == "mature" else 0)
+            length = cohort.end - cohort.begin
+            end = min(cohort.begin + AT_ONCE * length, max(cohort.end, cohort_of(last, self.policy.cohort).begin))
+            rows = frame_between(self.project, self.score, cohort.begin, end, length=self.policy.cohort)
+            self._frames[kind] = {
+                int(one["cohort"][0]): one for one in rows.partition_by("cohort", maintain_order=True) if len(one)
+            }
+            self._read[kind] = end
+        return self._frames[kind].get(cohort.begin)
+
+    # -- a cohort that is over -----------------------------------------------------------------------------------------------
+
+    def estimate(self, cohort: Cohort) -> bool:
+        """Estimate its performance and keep the estimate; whether there was anything to estimate."""
+        from vigie.lifecycle.watch_scored import scored_of
+        from vigie.watch.estimate import expected_of
+
+        frame = self._frame("over", cohort)
+        if frame is None:
+            return False
+        fact: dict[str, Any] = {}
+        for scored in scored_of(frame, self.money):
+            payoff = self._payoff(scored, {})
+            weights, kept = self._weights(scored)
+            p, act, sums = scored.p[kept], scored.would_act[kept], payoff.take(kept)
+            known = self._version(scored.version).estimator
+            made = known.estimate(p, act, sums, moment=cohort.begin, weights=weights)
+            said = expected_of(p, act, sums, weights)
+            fact[scored.version] = {"rows": len(scored), "estimate": made.to_data(), "said": _told(said)}
+        if fact:
+            self.ledger.put_facts(estimates_topic(self.score), self.now, {cohort.key: fact})
+        return bool(fact)
+
+    def _weights(self, scored: Scored) -> tuple[np.ndarray | None, np.ndarray]:
+        """How many rows each row stands for, and which rows count."""
+        if not self.held:
+            return None, np.arange(len(scored))
+        weights = untouched(scored.would_act, scored.acted, self.held)
+        kept = np.flatnonzero(weights > 0)
+        return weights[kept], kept
+
+    # -- a cohort whose outcomes are mature ----------------------------------------------------------------------------------
+
+    def mature(self, cohort: Cohort) -> bool:
+        """Work it out, check what was estimated, and learn; whether there was anything to work out."""
+        from vigie.watch.concept import ALL, Bet, bet
+        from vigie.watch.estimate import Estimate
+
+        frame = self._frame("mature", cohort)
+        if frame is None:
+            return False
+        made = self.ledger.facts(estimates_topic(self.score), cohort.key, f"{cohort.key}~").get(cohort.key, {})
+        earlier = self._earlier(cohort)
+        fact: dict[str, Any] = {}
+        for scored, y, told, groups in self._worked(frame):
+            version = self._version(scored.version)
+            truth = Tally.from_data(told.get("untouched", told["tally"]))
+            one = made.get(scored.version)
+            checks = version.estimator.learn(
+                cohort.begin, truth, figures_of(truth), Estimate.from_data(one["estimate"]) if one else None
+            )
+            told["checks"] = {check.figure: [check.realised, check.held] for check in checks}
+            told["said"] = one["said"] if one else told["said"]
+            fresh = first_in_block(scored.customers, cohort.begin, self.horizon, earlier)
+            fresh &= ~scored.acted if self.held else True
+            for name, mask in {ALL: np.ones(len(scored), dtype=bool), **groups}.items():
+                rows = mask & fresh
+                version.bets[name] = bet(
+                    version.bets.get(name, Bet()), y[rows], scored.p[rows], cohort.begin, self.policy.limits.tolerance
+                )
+                told["groups"][name] = _seen(y[rows], scored.p[rows])
+            self.changed.add(scored.version)
+            fact[scored.version] = told
+        self.ledger.put_facts(
+            topic_of(self.score),
+            self.now,
+            {cohort.key: {"by": fact, "tables": self._sources(), "length": self.policy.cohort}},
+        )
+        assert self._seen is not None
+        self._seen |= dict.fromkeys(frame["customer"].to_list(), cohort.begin)
+        return True
+
+    def _worked(
+        self, frame: pl.DataFrame
+    ) -> Iterator[tuple[Scored, np.ndarray, dict[str, Any], dict[str, np.ndarray]]]:
+        """Rows by version with their outcomes, their tallies as plain data, and the groups that they fall in."""
+        from vigie.features.training_set import outcomes_at
+        from vigie.lifecycle.watch_scored import scored_of
+        from vigie.watch.concept import groups_of
+        from vigie.watch.estimate import expected_of
+
+        for scored in scored_of(frame, self.money):
+            y = outcomes_at(
+                self.bound, self.project.lake, self.schema, scored.customers, scored.moments, as_of=self.now
+            )
+            columns: dict[str, Values] = {}
+            payoff = self._payoff(scored, columns)
+            groups = group_of(scored.customers)
+
+            def tallied(rows: np.ndarray, scored: Scored = scored, y: np.ndarray = y, payoff: PayoffValues = payoff,
+                        groups: np.ndarray = groups) -> dict[str, Any]:  # fmt: skip
+                return tally(
+                    y[rows], scored.p[rows], scored.acted[rows], payoff.take(rows), groups[rows], count=GROUPS
+                ).to_data()
+
+            everybody = np.arange(len(scored))
+            told: dict[str, Any] = {
+                "rows": len(scored),
+                "tally": tallied(everybody),
+                "segments": {
+                    str(one): tallied(np.flatnonzero(scored.segments == one)) for one in np.unique(scored.segments)
+                },
+                "groups": {},
+            }
+            arms = np.unique(scored.arms)
+            if len(arms) > 1:
+                told["arms"] = {str(one): tallied(np.flatnonzero(scored.arms == one)) for one in arms}
+            weights, kept = self._weights(scored)
+            act, sums = scored.would_act[kept], payoff.take(kept)
+            told["said"] = _told(expected_of(scored.p[kept], act, sums, weights))
+            if weights is not None:
+                told["untouched"] = tally(
+                    y[kept], scored.p[kept], act, sums, groups[kept], count=GROUPS, weights=weights
+                ).to_data()
+            yield scored, y, told, groups_of(columns, self.money.bundle(scored.version).profile)
+
+    def _payoff(self, scored: Scored, columns: dict[str, Values]) -> PayoffValues:
+        """Cost matrices of rows; *columns* gets the features that make groups."""
+        from vigie.lifecycle.watch_scored import columns_then
+        from vigie.watch.concept import group_features
+
+        bundle, leaves = self.money.bundle(scored.version), self.money.leaves(scored.version)
+        if scored.version not in self._columns:
+            self._columns[scored.version] = group_features(bundle.metrics.get("importance", {}), bundle.profile)
+        names = self._columns[scored.version]
+        found = columns_then(self.project, scored, self.money, list(dict.fromkeys([*leaves, *names])), self.score)
+        columns.update({name: found[name] for name in names if name in found})
+        payoff = self.money.sums(scored.version, found, len(scored))
+        return type(payoff)(*(np.broadcast_to(one, (len(scored),)) for one in payoff.sums()))
+
+    def _earlier(self, cohort: Cohort) -> list[tuple[str, int]]:
+        """Customers of the cohorts before, back to one horizon, with the beginning of their last one."""
+        from vigie.lifecycle.watch_scored import frame_between
+
+        if self._seen is None:
+            rows = frame_between(
+                self.project, self.score, cohort.begin - self.horizon, cohort.begin, ("customer",), self.policy.cohort
+            )
+            self._seen = dict(zip(rows["customer"].to_list(), rows["cohort"].to_list(), strict=True))
+        return list(self._seen.items())
+
+    def _version(self, version: str) -> Version:
+        from vigie.bundle.logistic import log_odds
+        from vigie.watch.estimate import Estimator
+
+        if version not in self.versions:
+            test = self.money.bundle(version).metrics.get("test", {})
+            share = (float(test.get("positives", 0)) + 1) / (float(test.get("n", 0)) + 2)
+            self.versions[version] = Version(Estimator(self.horizon, float(log_odds(np.array(share)))))
+            self.changed.add(version)
+        return self.versions[version]
+
+    # -- what is kept ----------------------------------------------------------------------------------------------------------
+
+    def keep(self, until: int) -> None:
+        """Keep what was learned by *until*, at once with the moment itself."""
+        facts: dict[str, dict[str, Any]] = {
+            f"version {one}": self.versions[one].to_data() for one in sorted(self.changed)
+        }
+        self.ledger.put_facts(state_topic(self.score), self.now, {**facts, "clock": {"until": until}})
+        self.changed.clear()
+        if until >= self.now:
+            for topic in (topic_of(self.score), estimates_topic(self.score)):
+                self.ledger.drop_facts(topic, cohort_of(self.now - KEPT).key)
+
+    def again(self) -> int:
+        """Work out again the cohorts to which late events may have come; how many that were. What was learned of them stays."""
+        first = cohort_of(self.now - self.horizon - self.policy.grace, self.policy.cohort)
+        known = self.ledger.facts(topic_of(self.score), first.key)
+        done = 0
+        for key, fact in known.items():
+            if fact["tables"] == self._sources():
+                continue
+            cohort = cohort_of_key(key, self.policy.cohort)
+            self._read.pop("again", None)
+            frame = self._frame("again", cohort)
+            if frame is None:
+                continue
+            by = dict(fact["by"])
+            for scored, _, told, _ in self._worked(frame):
+                before = by.get(scored.version, {})
+                by[scored.version] = {
+                    **told,
+                    **{one: before[one] for one in ("groups", "checks", "said") if one in before},
+                }
+            self.ledger.put_facts(topic_of(self.score), self.now, {key: {**fact, "by": by, "tables": self._sources()}})
+            done += 1
+        return done
+
+    def _sources(self) -> dict[str, int]:
+        """Versions of the tables that outcomes may be read from."""
+        if self._tables is None:
+            self._tables = {name: self.project.lake.version(name) for name in sorted(self.bound.sources)}
+        return self._tables
+
+
+def _seen(y: np.ndarray, p: np.ndarray) -> list[float]:
+    from vigie.watch.concept import seen
+
+    one = seen(y, p)
+    return [one.rows, one.positives, round(one.said, 6), round(one.information, 6)]
+
+
+def _told(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if value != value else float(value) for name, value in figures.items()}
