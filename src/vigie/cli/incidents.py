@@ -169,7 +169,7 @@ def playbooks(project: Folder = Path(), environment: Environment = None) -> None
 
 @alerts.command("test")
 def try_out(project: Folder = Path(), environment: Environment = None) -> None:
-    """Send every channel of [alerts] a message that says that it is a test."""
+    """Send every channel that vigie.toml names a message that says that it is a test."""
     from vigie.lifecycle.alerts import try_channels
 
     failed = False

@@ -37,7 +37,7 @@ def retrain(
     environment: Environment = None,
     as_of: AsOf = None,
 ) -> None:
-    """Train anew where [retrain] asks for it: plan, train, check, gate, register, release. Run it again at any time."""
+    """Train anew where the policy of vigie.toml asks for it: plan, train, check, gate, register, release. Run it again at any time."""
     from vigie.lifecycle import retrain as room
     from vigie.lifecycle.ingest import ingest_sources
     from vigie.lifecycle.renewal import renewals_of
@@ -80,7 +80,9 @@ def _show_plan(found: RetrainPlan) -> None:
     colour = "bold green" if found.due else "bold yellow" if found.wanted else "bold"
     screen.say(f"[{colour}]{escape(found.words[:1].upper() + found.words[1:])}[/]")
     if not found.when and not found.forced:
-        screen.say('[dim]→ declare some in vigie.toml: [retrain] when = ["auc < 0.75", "age > 30d"]; or use --force[/]')
+        screen.say(
+            '[dim]→ declare some in vigie.toml: \\[retrain] when = ["auc < 0.75", "age > 30d"]; or use --force[/]'
+        )
 
 
 def _plain(met: str) -> str:

@@ -33,7 +33,7 @@ def watch(
     ] = None,
     fail: Annotated[bool, typer.Option("--fail", help="End with exit code 2 while an incident is open.")] = False,
     tell: Annotated[
-        bool, typer.Option("--tell/--no-tell", help="Send what is to be told to [alerts] channels.")
+        bool, typer.Option("--tell/--no-tell", help="Send what is to be told to the channels that vigie.toml names.")
     ] = True,
     project: Folder = Path(),
     environment: Environment = None,
