@@ -325,3 +325,18 @@ def test_weeks(tmp_path: Path) -> None:
     facts = ledger.facts(topic_of("churn"))
     assert {key: fact["by"]["1"]["rows"] for key, fact in facts.items()} == {"2026-01-05": N, "2026-01-12": N}
     assert not math.isnan(ledger.facts(estimates_topic("churn"))["2026-01-12"]["1"]["estimate"]["figures"]["auc"][0])
+
+
+def test_batches_count_with_inputs_that_are_computed_again(tmp_path: Path) -> None:
+    """A run over the base keeps no values; those that make groups come from the lake, as of its moment."""
+    from vigie.lifecycle.score import score_base
+
+    project = project_in(tmp_path / "batch", until=0, holdout=0.3)
+    then = Project.open(tmp_path / "batch", "", FixedClock(START + 20 * DAY))
+    base = score_base(then, then.score("churn"))
+    ledger = ledger_of(project)
+    assert update_performance(project, ledger, "churn", START + 30 * DAY) == 2
+    fact = ledger.facts(topic_of("churn"))["2026-01-25"]["by"]["1"]
+    assert fact["rows"] == base.rows == N and set(fact["arms"]) == {"champion", "holdout"}
+    counted = {name: figures[0] for name, figures in fact["groups"].items()}
+    assert sum(counted[f"people_country = {one}"] for one in ("FR", "DE", "XX")) == counted["all"] > 0
