@@ -375,3 +375,23 @@ def test_every_kind_has_a_playbook_whose_commands_exist() -> None:
 def test_settings_that_cannot_be_meant(tmp_path: Path, line: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         policy_of(Shop(tmp_path, f"[watch]\n{line}\n").opened())
+
+
+def test_a_server_leaves_what_it_answered_for_the_watch(tmp_path: Path) -> None:
+    from fastapi.testclient import TestClient
+    from rollout_shop import VALUES, bundle_of, make_project, opened, register
+
+    from vigie.clock import SystemClock
+    from vigie.lifecycle.serve import make_app, plan_project
+    from vigie.serving import ServingSettings
+    from vigie.serving.traffic import hours_of
+
+    make_project(tmp_path)
+    project = opened(tmp_path)
+    register(project, bundle_of(-1.0), "champion")
+    with TestClient(make_app(plan_project(opened(tmp_path, SystemClock()), ["churn"]), ServingSettings())) as client:
+        for body in ({"values": VALUES}, {"values": VALUES}, {"values": {}}):
+            client.post("/v1/score", json=body)
+    (hour,) = hours_of(ledger_of(project).facts(TOPIC)).values()
+    by_status = dict(zip(STATUSES, hour["score"], strict=True))
+    assert (by_status[200], by_status[422], sum(hour["score seconds"])) == (2, 1, 3)

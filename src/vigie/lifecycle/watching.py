@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from vigie.errors import VigieError
@@ -56,8 +55,6 @@ def look(project: Project, ledger: Ledger, score: str, now: int) -> list[Signal]
     project.score(score)
     found: list[Signal] = []
     for name, module, function in WATCHERS:
-        if find_spec(module) is None:
-            continue
         watcher: Watcher = getattr(import_module(module), function)
         try:
             found += watcher(project, ledger, score, now)
