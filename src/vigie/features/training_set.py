@@ -107,6 +107,8 @@ def build_training_set(
     memory: int = MEMORY,
     progress: Progress | None = None,
     texts: TextColumns | None = None,
+    customers: Sequence[str] | None = None,
+    open_too: bool = False,
 ) -> TrainingSet:
     """The training set of *score* with what was known at *as_of*.
 
@@ -118,6 +120,9 @@ def build_training_set(
         memory: Bytes that may be used, about, besides the result. Larger histories are dealt out to temporary files.
         progress: Told about the work.
         texts: Gives the components of texts that features embed.
+        customers: Keys of the only customers wanted; ``None``: all. Where moments are regular and have no first one, they
+            begin with the history of these customers.
+        open_too: Whether rows whose outcome is not known stay, with the label -1: to be scored, not to be learned from.
 
     Raises:
         FeatureError: The lake has not a source or column that is needed.
@@ -125,10 +130,11 @@ def build_training_set(
     versions = _versions(score, lake)
     relations = relations_of(score, lake, schema, versions, as_of=as_of, memory=memory)
     left = memory_left(memory, relations)
-    with _partitions(score, lake, schema, versions, as_of, left, None, progress) as partitions:
+    with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
-            return labelled_rows(score, with_texts(score, histories, texts), partitions.earliest, as_of, relations)
+            told = with_texts(score, histories, texts)
+            return labelled_rows(score, told, partitions.earliest, as_of, relations, open_too=open_too)
 
         gathering = Gathering(partitions.count)
         for part in _each(partitions, one, progress):
@@ -264,7 +270,13 @@ def with_texts(score: Score, histories: Histories, texts: TextColumns | None) ->
 
 
 def labelled_rows(
-    score: Score, histories: Histories, earliest: int | None, as_of: int, relations: Relations = NONE
+    score: Score,
+    histories: Histories,
+    earliest: int | None,
+    as_of: int,
+    relations: Relations = NONE,
+    *,
+    open_too: bool = False,
 ) -> RowSet:
     """The rows of a training set that belong to the customers of *histories*, with features and labels.
 
@@ -274,17 +286,21 @@ def labelled_rows(
         earliest: First moment of the histories of all customers, µs; ``None``: there is none.
         as_of: Moment whose knowledge this is, µs.
         relations: What customers belong to, as :func:`vigie.features.kernel.evaluate` takes it.
+        open_too: Whether rows whose outcome is not known stay, with the label -1.
     """
     rows = training_rows(score.moments, score.own_sources, histories, earliest=earliest, as_of=as_of)
     rows = _in_population(score, histories, rows, relations)
     horizon = score.horizon.microseconds if score.horizon else 0
     mature = rows.moments <= as_of - horizon
     immature = int(np.count_nonzero(~mature))
-    rows = rows.take(mature) if immature else rows
-    outcome = _outcome(score, histories, rows, as_of)
+    if immature and not open_too:
+        rows, mature = rows.take(mature), mature[mature]
+    outcome = np.where(mature, _outcome(score, histories, rows, as_of), np.nan)
     known = ~np.isnan(outcome)
-    unknown = int(np.count_nonzero(~known))
-    if unknown:
+    unknown = int(np.count_nonzero(mature & ~known))
+    if open_too:
+        outcome = np.where(known, outcome, -1.0)
+    elif unknown:
         rows, outcome = rows.take(known), outcome[known]
     found = _featured(score, histories, rows, relations)
     found.labels, found.immature, found.unknown = outcome.astype(np.int8), immature, unknown
