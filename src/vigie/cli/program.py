@@ -24,6 +24,7 @@ from vigie.cli import (
     models,
     notebook,
     observe,
+    rehearse,
     report,
     reproduce,
     retrain,
@@ -34,6 +35,7 @@ from vigie.cli import (
     stream,
     train,
     tryout,
+    up,
     watch,
 )
 from vigie.settings import quiet_dependencies
@@ -94,7 +96,10 @@ program.command("audit", rich_help_panel="Use")(audit.audit)
 program.add_typer(
     journal.group, name="journal", help="The record of predictions, on its way to the lake.", rich_help_panel="Use"
 )
+program.command("up", rich_help_panel="Use")(up.up)
+program.add_typer(up.group, name="schedule", help="Steps of the project when they are due.", rich_help_panel="Use")
 program.command("watch", rich_help_panel="Watch")(watch.watch)
+program.command("rehearse", rich_help_panel="Watch")(rehearse.rehearse)
 program.add_typer(
     incidents.group, name="incidents", help="What is wrong, and what to do about it.", rich_help_panel="Watch"
 )

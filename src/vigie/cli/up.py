@@ -1,0 +1,181 @@
+"""``vigie up``: the whole stack of a project; ``vigie schedule``: its steps when they are due."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from vigie.cli import screen
+from vigie.cli.arguments import Environment, Folder, open_project
+from vigie.clock import iso
+
+if TYPE_CHECKING:
+    from vigie.lifecycle.project import Project
+    from vigie.lifecycle.up import UpPlan
+
+group = typer.Typer(no_args_is_help=True)
+_WAIT = 15.0
+"""Seconds beside its grace that the services of a killed supervisor are waited for."""
+
+
+def up(
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be started.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only show what runs.")] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="Leave out serve, scheduler or mlflow; repeatable.", show_default=False),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address that the API listens on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port of the API.", show_default="8000")] = None,
+    mlflow_port: Annotated[
+        int | None, typer.Option("--mlflow-port", help="Port of MLflow's pages.", show_default="5000")
+    ] = None,
+    allow_insecure: Annotated[
+        bool,
+        typer.Option(
+            "--allow-insecure", help="The API listens on other addresses than loopback without authentication."
+        ),
+    ] = False,
+    project: Folder = Path(),
+    environment: Environment = None,
+) -> None:
+    """Run the API, the scheduler and MLflow's pages on this machine, under one process that keeps them running."""
+    from vigie.lifecycle.supervisor import Supervisor, only_one, refuse_taken
+    from vigie.lifecycle.up import LOCK, STATE, plan_up, readers_beside_writers
+
+    opened = open_project(project, environment)
+    state = opened.settings.state
+    if status:
+        _show_status(state / STATE)
+        return
+    planned = plan_up(
+        opened, without=without or (), host=host, port=port, mlflow_port=mlflow_port, allow_insecure=allow_insecure
+    )
+    if plan:
+        _show_plan(planned)
+        return
+    told = _teller(opened, max([len("up"), *(len(service.name) for service in planned.services)]))
+
+    def waits(pid: int) -> None:
+        told("warning", "up", f"services of process {pid}, which was killed, are ending; waiting for them")
+
+    with only_one(state / LOCK, "up", planned.grace + _WAIT, waits) as lock:
+        refuse_taken(planned.services)
+        readers_beside_writers(opened)
+        for service in planned.services:
+            if service.url:
+                told("info", "up", f"{service.name} at {service.url}")
+        for name, why in planned.left_out.items():
+            told("info", "up", f"no {name}: {why}")
+        root = opened.settings.root
+        Supervisor(planned.services, root, told, state / STATE, grace=planned.grace, lock=lock).run()
+
+
+@group.command("show")
+def show(project: Folder = Path(), environment: Environment = None) -> None:
+    """When each step runs next, and what became of its last run."""
+    from vigie.lifecycle.rollout import ledger_of
+    from vigie.lifecycle.steps import pieces_of
+    from vigie.lifecycle.steps_runs import runs_of
+    from vigie.lifecycle.steps_schedule import following, schedules_of
+
+    opened = open_project(project, environment)
+    schedules, ledger, now = schedules_of(opened.settings.schedule), ledger_of(opened), opened.clock.now()
+    if not schedules:
+        screen.say('nothing is scheduled; in vigie.toml write for example [schedule.ingest] and every = "1h" below it')
+        return
+    rows = []
+    for schedule in schedules:
+        for piece in pieces_of(opened, schedule.step):
+            runs = runs_of(ledger, piece)
+            last = runs[-1] if runs else None
+            became = "–" if last is None else f"{last.state}, {iso(last.slot)}"
+            said = "" if last is None else last.said
+            rows.append((piece.name, schedule.words, schedule.catch_up, iso(following(schedule, now)), became, said))
+    columns = [("step", "left"), ("when", "left"), ("catch up", "left"), ("next", "left"), ("last run", "left"),
+               ("because", "left")]  # fmt: skip
+    screen.table(columns, rows, cut=5)
+
+
+@group.command("run")
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Run what is due now, and end.")] = False,
+    untimed: Annotated[
+        bool, typer.Option("--untimed", help="Leave the time out of the log, where whoever keeps it adds it.")
+    ] = False,
+    project: Folder = Path(),
+    environment: Environment = None,
+) -> None:
+    """Run the steps of [schedule] when they are due, until stopped. `vigie up` does so beside the API."""
+    from vigie.errors import SettingsError
+    from vigie.lifecycle.rollout import ledger_of
+    from vigie.lifecycle.steps_schedule import schedules_of
+    from vigie.lifecycle.supervisor import only_one
+    from vigie.lifecycle.up import SCHEDULER_LOCK, STEP_GRACE, run_scheduler
+
+    opened = open_project(project, environment)
+    if not schedules_of(opened.settings.schedule):
+        raise SettingsError(
+            "nothing is scheduled",
+            where="vigie.toml",
+            remedy='write for example [schedule.ingest] and every = "1h" below it',
+        )
+    told = _teller(opened, 12, timed=not untimed)
+
+    def waits(pid: int) -> None:
+        told("warning", "schedule", f"steps of process {pid}, which was killed, are ending; waiting for them")
+
+    with only_one(opened.settings.state / SCHEDULER_LOCK, "schedule", STEP_GRACE + _WAIT, waits) as lock:
+        run_scheduler(opened, ledger_of(opened), told, once=once, lock=lock)
+
+
+def _teller(project: Project, width: int, *, timed: bool = True) -> Callable[[str, str, str], None]:
+    """Writes the log: on standard output, a line at a time."""
+    from vigie.lifecycle.supervisor import line_of
+
+    as_json = project.settings.logs.get("format") == "json"
+
+    def told(level: str, service: str, words: str) -> None:
+        line = line_of(level, service, words, project.clock, as_json=as_json, width=width)
+        if not (timed or as_json):
+            line = line.partition(" ")[2]
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    return told
+
+
+def _show_plan(planned: UpPlan) -> None:
+    rows = [
+        (one.name, one.url or "–", " ".join(["vigie" if one.module == "vigie.cli" else one.module, *one.arguments]))
+        for one in planned.services
+    ]
+    screen.table([("service", "left"), ("at", "left"), ("command", "left")], rows, cut=2)
+    for name, why in planned.left_out.items():
+        screen.say(f"[dim]no {name}: {escape(why)}[/]")
+    if planned.next:
+        screen.table(
+            [("step", "left"), ("when", "left"), ("catch up", "left"), ("next", "left")],
+            [(schedule.step, schedule.words, schedule.catch_up, iso(at)) for schedule, at in planned.next],
+        )
+
+
+def _show_status(path: Path) -> None:
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        screen.say("nothing runs")
+        return
+    rows = [("up", str(said["pid"]), "", "")]
+    rows += [
+        (name, str(one["pid"] or "ended"), str(one["restarts"]), one["url"]) for name, one in said["services"].items()
+    ]
+    screen.table([("service", "left"), ("process", "right"), ("restarts", "right"), ("at", "left")], rows)

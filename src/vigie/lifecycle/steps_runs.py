@@ -1,0 +1,171 @@
+"""Runs of steps on record, and what follows from the record: which are due, which are tried again, which are given up.
+
+A run is a fact of the project's ledger: topic ``runs score churn``, key its slot. Whoever begins one holds the lease ``run score
+churn``; so of two schedulers one runs a slot. What was being run when its scheduler died is found on record as running by nobody,
+and tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from vigie.clock import DAY, iso, parse_moment
+from vigie.lifecycle.steps import AFTER, Piece
+from vigie.lifecycle.steps_schedule import Schedule, due, slots
+
+if TYPE_CHECKING:
+    from vigie.journal.ledger import Ledger
+
+RUNNING, DONE, FAILED, GIVEN_UP, SKIPPED = "running", "done", "failed", "given up", "skipped"
+ENDED = (DONE, GIVEN_UP, SKIPPED)
+KEEP = 90 * DAY
+"""How long runs that have ended stay on record, µs; the last one stays."""
+LONGEST = 3_600_000_000
+"""Longest pause between two tries, µs."""
+_SEEN = "schedule seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of one piece for one slot.
+
+    Attributes:
+        slot: The moment it was due, µs UTC.
+        state: ``running``, ``done``, ``failed`` (to be tried again), ``given up``, or ``skipped``: a later slot took its place.
+        tries: How often it was begun.
+        as_of: The moment that every try acts as of, µs UTC: that of the first, or the slot where all missed slots are made up for.
+        began: When it was begun last, µs UTC.
+        ended: When that try ended, µs UTC; 0: it has not.
+        next: When it is tried again, µs UTC; 0: it is not.
+        said: Why it failed; empty where it did not.
+    """
+
+    slot: int
+    state: str
+    tries: int = 0
+    as_of: int = 0
+    began: int = 0
+    ended: int = 0
+    next: int = 0
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What is to be done with a run now.
+
+    Attributes:
+        piece: Of what.
+        schedule: Of its step.
+        run: As it is on record once this is done: ``running``, ``given up`` or ``skipped``.
+        since: The first slot that waits, µs UTC; of several that are missed, the run is for the last.
+    """
+
+    piece: Piece
+    schedule: Schedule
+    run: Run
+    since: int = 0
+
+
+def topic_of(piece: Piece) -> str:
+    """Of the facts that hold the runs of *piece*."""
+    return f"runs {piece.name}"
+
+
+def runs_of(ledger: Ledger, piece: Piece) -> list[Run]:
+    """The runs on record, in the order of their slots."""
+    return [Run(slot=parse_moment(key), **body) for key, body in ledger.facts(topic_of(piece)).items()]
+
+
+def put(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> None:
+    """Write *runs* over what stood on record for their slots: all of them or none."""
+    bodies: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        body = asdict(run)
+        del body["slot"]
+        bodies[iso(run.slot)] = body
+    ledger.put_facts(topic_of(piece), now, bodies)
+
+
+def forget(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> int:
+    """Take runs off the record that ended long ago; how many there were. The last one, and what has not ended, stay."""
+    kept = [run.slot for run in runs if run.state not in ENDED or run.slot >= now - KEEP]
+    before = min([*kept, runs[-1].slot], default=0) if runs else 0
+    return ledger.drop_facts(topic_of(piece), iso(before)) if runs and runs[0].slot < before else 0
+
+
+def seen_since(ledger: Ledger, schedule: Schedule, now: int) -> int:
+    """When a scheduler first saw that this step is scheduled, µs UTC: slots before are nobody's."""
+    found = ledger.facts(_SEEN, schedule.step, schedule.step + "\0")
+    if schedule.step not in found:
+        ledger.put_facts(_SEEN, now, {schedule.step: {"since": now}})
+        return now
+    return int(found[schedule.step]["since"])
+
+
+def todo(
+    piece: Piece, schedule: Schedule, runs: Sequence[Run], seen: int, now: int, alive: frozenset[int]
+) -> list[Todo]:
+    """What is to be done now with the runs of one piece: at most one is begun.
+
+    Args:
+        piece: Whose runs.
+        schedule: Of its step.
+        runs: On record, in the order of their slots.
+        seen: When the schedule was first seen, µs UTC.
+        now: µs UTC.
+        alive: Slots of runs that are going on; any other that is on record as running was cut off.
+    """
+    if any(run.slot in alive for run in runs):
+        return []
+    latest = max([seen, *(run.slot for run in runs)])
+    missed = due(schedule, latest, now)
+    first = next(slots(schedule, latest, now), now) if missed else now
+    found: list[Todo] = []
+    for run in runs:
+        if run.state in ENDED:
+            continue
+        if run.tries >= schedule.tries:  # its last try was cut off
+            said = run.said or "cut off each time it was tried"
+            found.append(Todo(piece, schedule, replace(run, state=GIVEN_UP, ended=run.ended or now, next=0, said=said)))
+            continue
+        if run.next > now:
+            return found  # what is due after it waits for it
+        if missed and schedule.catch_up != "all":
+            # The newest slot takes its place, and is its next try: what always fails is given up, however often it is due.
+            said = run.said or "a later run took its place"
+            found.append(Todo(piece, schedule, replace(run, state=SKIPPED, next=0, said=said)))
+            found.append(Todo(piece, schedule, Run(missed[-1], RUNNING, run.tries + 1, now, now), run.slot))
+            return found
+        again = replace(run, state=RUNNING, tries=run.tries + 1, began=now, ended=0, next=0)
+        return [*found, Todo(piece, schedule, again, run.slot)]
+    if missed:
+        slot = missed[0]
+        as_of = slot if schedule.catch_up == "all" else now
+        found.append(Todo(piece, schedule, Run(slot, RUNNING, 1, as_of, now), min(first, slot)))
+    return found
+
+
+def ended(run: Run, schedule: Schedule, code: int, said: str, now: int) -> Run:
+    """*run* after its try ended with exit code *code*; where it failed, *said* tells why."""
+    if code == 0:
+        return replace(run, state=DONE, ended=now, said="")
+    if run.tries >= schedule.tries:
+        return replace(run, state=GIVEN_UP, ended=now, said=said)
+    pause = min(schedule.backoff << min(run.tries - 1, 20), LONGEST)
+    return replace(run, state=FAILED, ended=now, next=now + pause, said=said)
+
+
+def held_back(wanted: Todo, begun: Mapping[str, int]) -> bool:
+    """Whether *wanted* waits for a step before it.
+
+    A step that is always under way, because it takes longer than from one slot to the next, holds nothing back for ever: what
+    waits has a slot that those of that step soon leave behind.
+
+    Args:
+        wanted: A run that would begin.
+        begun: Earliest slot of each step that goes on or is about to begin.
+    """
+    return any(begun.get(step, wanted.since + 1) <= wanted.since for step in AFTER[wanted.piece.step])

@@ -1,0 +1,270 @@
+"""The scheduler: runs the steps of a project when they are due, each in a process of its own.
+
+Killed at any moment, with or without its steps, the next one goes on from the record of runs (:mod:`vigie.lifecycle.steps_runs`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from vigie.clock import iso
+from vigie.errors import JournalError
+from vigie.lifecycle import steps_runs
+from vigie.lifecycle.steps import Piece, pieces_of
+from vigie.lifecycle.steps_runs import RUNNING, SKIPPED, Run, Todo
+from vigie.lifecycle.steps_schedule import Schedule, following, parallel_of, schedules_of
+
+if TYPE_CHECKING:
+    from vigie.clock import Clock
+    from vigie.journal.ledger import Ledger
+    from vigie.lifecycle.project import Project
+
+LEASE = 60_000_000
+"""How long a run is somebody's after its scheduler was last heard of, µs."""
+LOOK = 10.0
+"""Longest time between two looks, seconds: leases are renewed then."""
+
+Told = Callable[[str, str, str], None]
+"""Told what happens: level (``info``, ``warning`` or ``error``), which piece, in which words."""
+
+
+class Step(Protocol):
+    """A step that was begun."""
+
+    said: str
+    """Its last line."""
+
+    def ended(self) -> int | None:
+        """Its exit code; ``None`` while it runs."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        ...
+
+
+@dataclass(slots=True)
+class _Going:
+    """A run that goes on here."""
+
+    piece: Piece
+    schedule: Schedule
+    run: Run
+    step: Step
+
+
+def name_of_holder(project: Project) -> str:
+    """Under which name a scheduler of this machine holds leases.
+
+    A state folder has one scheduler on a machine, by its lock; so one that comes back has its leases at once.
+    """
+    place = hashlib.sha256(str(project.settings.state.resolve()).encode()).hexdigest()[:8]
+    return f"{socket.gethostname()}:{place}"
+
+
+class Scheduler:
+    """Runs what is due.
+
+    Args:
+        project: Its settings say when.
+        ledger: Of the project.
+        begin: Begins a piece, with the arguments of ``vigie``.
+        told: Told what happens.
+        clock: What is due when; ``None``: the project's.
+
+    Raises:
+        SettingsError: ``[schedule]`` cannot be meant.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        ledger: Ledger,
+        begin: Callable[[Piece, list[str]], Step],
+        told: Told,
+        clock: Clock | None = None,
+    ) -> None:
+        self.schedules = schedules_of(project.settings.schedule)
+        self._project, self._ledger, self._begin, self._told = project, ledger, begin, told
+        self._clock = clock or project.clock
+        self._parallel = parallel_of(project.settings.schedule)
+        self._holder = name_of_holder(project)
+        self._going: dict[str, _Going] = {}
+        self._runs: dict[str, list[Run]] = {}  # on record; read anew where another may have written
+        self._seen: dict[str, int] = {}
+        self._held: dict[str, int] = {}  # until when each lease is certainly ours
+        self._trouble = ""
+
+    @property
+    def going(self) -> int:
+        """How many runs go on."""
+        return len(self._going)
+
+    def tick(self) -> float:
+        """Note what has ended, begin what is due; seconds until there may be more to do.
+
+        A ledger that cannot be used now is told of, and asked again; what goes on goes on.
+        """
+        now = self._clock.now()
+        try:
+            self._reap(now)
+            wanted = self._wanted(now)
+            self._start(wanted, now)
+        except JournalError as error:
+            if str(error) != self._trouble:
+                self._told("error", "ledger", str(error))
+            self._trouble = str(error)
+            return LOOK / 2
+        self._trouble = ""
+        return self._pause(now)
+
+    def idle(self) -> bool:
+        """Whether nothing goes on and nothing is due."""
+        return not self._going and not any(todos[-1].run.state == RUNNING for todos in self._wanted(self._clock.now()))
+
+    def stop(self) -> None:
+        """Ask what goes on to end. It is on record as going on, and is gone on with by the next scheduler."""
+        for going in self._going.values():
+            going.step.stop()
+
+    def ended(self) -> bool:
+        """Whether everything that was asked to has ended; leases are given back then."""
+        for name, going in list(self._going.items()):
+            code = going.step.ended()
+            if code is not None:
+                if code == 0:  # it was done all the same
+                    now = self._clock.now()
+                    run = steps_runs.ended(going.run, going.schedule, 0, "", now)
+                    steps_runs.put(self._ledger, going.piece, [run], now)
+                self._give_back(going.piece)
+                del self._going[name]
+        return not self._going
+
+    # -- the three parts of a tick ---------------------------------------------------------------------------------
+
+    def _reap(self, now: int) -> None:
+        for name, going in list(self._going.items()):
+            code = going.step.ended()
+            if code is None:
+                if not self._hold(going.piece, now):
+                    self._told("error", name, "another scheduler has taken this run over; it is stopped here")
+                    going.step.stop()
+                continue
+            if going.run not in steps_runs.runs_of(self._ledger, going.piece):  # another has taken it over
+                self._drop(name)
+                continue
+            run = steps_runs.ended(going.run, going.schedule, code, going.step.said or f"exit code {code}", now)
+            steps_runs.put(self._ledger, going.piece, [run], now)
+            self._drop(name)
+            self._give_back(going.piece)
+            self._tell(going, run, code)
+
+    def _drop(self, name: str) -> None:
+        del self._going[name]
+        self._runs.pop(name, None)
+
+    def _wanted(self, now: int) -> list[list[Todo]]:
+        """What is to be done, by piece."""
+        found = []
+        for schedule in self.schedules:
+            seen = self._since(schedule, now)
+            for piece in pieces_of(self._project, schedule.step):
+                alive = frozenset([self._going[piece.name].run.slot] if piece.name in self._going else [])
+                found.append(steps_runs.todo(piece, schedule, self._known(piece), seen, now, alive))
+        # What has waited longest comes first; of what is due at once, the step that others wait for.
+        return sorted((todos for todos in found if todos), key=lambda todos: todos[-1].since)
+
+    def _start(self, wanted: list[list[Todo]], now: int) -> None:
+        begun: dict[str, int] = {}
+        for going in self._going.values():
+            begun[going.piece.step] = min(going.run.slot, begun.get(going.piece.step, going.run.slot))
+        for todos in wanted:
+            last = todos[-1]
+            if last.run.state == RUNNING:
+                waits = steps_runs.held_back(last, begun)
+                begun[last.piece.step] = min(last.since, begun.get(last.piece.step, last.since))
+                if waits or len(self._going) >= self._parallel:
+                    continue
+            self._carry_out(last.piece, last.schedule, now)
+
+    def _carry_out(self, piece: Piece, schedule: Schedule, now: int) -> None:
+        """Do what is to be done with the runs of a piece, as the record stands once they are ours."""
+        self._runs.pop(piece.name, None)
+        if not self._hold(piece, now):
+            return  # another runs it: what comes of that will be on record
+        seen = self._since(schedule, now)
+        runs = self._known(piece)
+        todos = steps_runs.todo(piece, schedule, runs, seen, now, frozenset())
+        steps_runs.put(self._ledger, piece, [todo.run for todo in todos], now)
+        steps_runs.forget(self._ledger, piece, runs, now)
+        self._runs.pop(piece.name, None)
+        for todo in todos:
+            run = todo.run
+            if run.state != RUNNING:
+                level = "warning" if run.state == SKIPPED else "error"
+                self._told(level, piece.name, f"run of {iso(run.slot)} {run.state}: {run.said}")
+                continue
+            again = f", try {run.tries} of {schedule.tries}" if run.tries > 1 else ""
+            self._told("info", piece.name, f"run of {iso(run.slot)} begins{again}")
+            self._going[piece.name] = _Going(piece, schedule, run, self._begin(piece, piece.command(self._as_of(todo))))
+        if piece.name not in self._going:
+            self._give_back(piece)
+
+    # -- small things ------------------------------------------------------------------------------------------------
+
+    def _as_of(self, todo: Todo) -> int | None:
+        """Scores are of one moment, however often the run is tried; the rest acts on what is there when it runs."""
+        if todo.piece.step == "score" or (todo.schedule.catch_up == "all" and todo.piece.step in ("watch", "retrain")):
+            return todo.run.as_of
+        return None
+
+    def _known(self, piece: Piece) -> list[Run]:
+        if piece.name not in self._runs:
+            self._runs[piece.name] = steps_runs.runs_of(self._ledger, piece)
+        return self._runs[piece.name]
+
+    def _since(self, schedule: Schedule, now: int) -> int:
+        if schedule.step not in self._seen:
+            self._seen[schedule.step] = steps_runs.seen_since(self._ledger, schedule, now)
+        return self._seen[schedule.step]
+
+    def _hold(self, piece: Piece, now: int) -> bool:
+        """Whether the piece's lease is ours; it is asked for again once half of it has passed."""
+        if now < self._held.get(piece.name, now) - LEASE // 2:
+            return True
+        self._held.pop(piece.name, None)
+        held = self._ledger.lease(f"run {piece.name}", self._holder, now, now + LEASE)
+        if held:
+            self._held[piece.name] = now + LEASE
+        return held
+
+    def _give_back(self, piece: Piece) -> None:
+        now = self._clock.now()
+        self._held.pop(piece.name, None)
+        self._ledger.lease(f"run {piece.name}", self._holder, now, now - 1)
+
+    def _tell(self, going: _Going, run: Run, code: int) -> None:
+        seconds = (run.ended - run.began) / 1e6
+        if run.state == steps_runs.DONE:
+            self._told("info", going.piece.name, f"run of {iso(run.slot)} done in {seconds:.1f} s")
+            return
+        why = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        words = f"run of {iso(run.slot)} failed ({why}): {run.said}"
+        if run.state == steps_runs.GIVEN_UP:
+            words = f"run of {iso(run.slot)} given up after {run.tries} tries ({why}): {run.said}"
+            self._told("error", going.piece.name, words)
+        else:
+            self._told("warning", going.piece.name, f"{words}; again at {iso(run.next)}")
+
+    def _pause(self, now: int) -> float:
+        """Until the next slot or try, a renewal of leases at the latest."""
+        moments = [now + int(LOOK * 1e6)]
+        for schedule in self.schedules:
+            moments.append(following(schedule, now))
+            for piece in pieces_of(self._project, schedule.step):
+                moments += [run.next for run in self._known(piece) if run.next > now]
+        return max((min(moments) - now) / 1e6, 0.05)

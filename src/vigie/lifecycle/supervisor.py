@@ -1,0 +1,292 @@
+"""One process that keeps services running: starts them again when they end, tells what they say, and ends them together.
+
+It opens no database and loads nothing heavy, so that it outlives what it keeps. Killed in whatever way, its services end too
+(:mod:`vigie.lifecycle.supervisor_tether`); the lock that they inherited is free once the last one has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vigie.clock import Clock, iso, stopwatch
+from vigie.errors import SettingsError
+from vigie.lifecycle.supervisor_child import Child, Doorbell
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before a service that ended is started again: the first time, doubled each time, and at most."""
+SETTLED = 60.0
+"""Seconds after which a service that runs counts as started well: its pauses begin anew."""
+
+Told = Callable[[str, str, str], None]
+"""Told every line: level, service, words. What services say has the level ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A program that should always run.
+
+    Attributes:
+        name: What its lines are told under.
+        module: Run as ``python -m``.
+        arguments: Of the program.
+        more: Variables of its environment, which may be secrets: nobody sees them.
+        url: Where it answers; empty where it does not.
+        port: On which it listens; 0: none.
+        host: The address that it listens on.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str = ""
+    port: int = 0
+    host: str = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A service as it stands."""
+
+    service: Service
+    child: Child | None = None
+    again: float = 0.0  # when it is started, by the stopwatch
+    pause: float = FIRST_PAUSE
+    restarts: int = 0
+
+
+class Supervisor:
+    """Keeps *services* running until it is told to stop.
+
+    Args:
+        services: In the order in which they are started.
+        folder: They work in.
+        told: Told every line.
+        state: File that says which processes run, for whoever asks; JSON.
+        grace: Seconds that services may take to end.
+        lock: Descriptor that every service inherits; -1: none.
+    """
+
+    def __init__(
+        self, services: Sequence[Service], folder: Path, told: Told, state: Path, *, grace: float = 30.0, lock: int = -1
+    ) -> None:
+        self._kept = [_Kept(service) for service in services]
+        self._folder, self._told, self._state, self._grace = folder, told, state, grace
+        self._keep = (lock,) if lock >= 0 else ()
+
+    def run(self) -> None:
+        """Until SIGINT or SIGTERM; asked twice, at once. For the main thread."""
+        bell = Doorbell()
+        try:
+            while not bell.asked:
+                bell.wait(self._round(bell))
+            self._told("info", "up", "stopping: services finish what was begun")
+            self._end(bell)
+            self._told("info", "up", "stopped")
+        finally:
+            for kept in self._kept:
+                if kept.child is not None:
+                    kept.child.stop()
+                    kept.child.stop()
+            bell.close()
+            self._state.unlink(missing_ok=True)
+
+    def _round(self, bell: Doorbell) -> float:
+        """Hear what services say, start those that should run; seconds until the next one is to be started."""
+        now, changed, wait = stopwatch(), False, LONGEST_PAUSE
+        for kept in self._kept:
+            child = kept.child
+            if child is not None:
+                self._hear(kept, bell)
+                code = child.ended()
+                if code is None:
+                    continue
+                self._bury(kept, bell)
+                lived = now - child.began
+                kept.pause = FIRST_PAUSE if lived >= SETTLED else kept.pause
+                kept.again, changed = now + kept.pause, True
+                why = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+                words = f"{kept.service.name} ended ({why}) after {lived:.0f} s; started again in {kept.pause:g} s"
+                self._told("error", "up", words)
+                kept.pause = min(2 * kept.pause, LONGEST_PAUSE)
+                kept.restarts += 1
+            if kept.again <= now:
+                service = kept.service
+                kept.child = Child(
+                    service.name, service.module, service.arguments, self._folder,
+                    more=service.more, grace=self._grace, keep=self._keep,
+                )  # fmt: skip
+                bell.add(kept.child)
+                self._told("info", "up", f"{service.name} started, process {kept.child.pid}")
+                changed = True
+            else:
+                wait = min(wait, kept.again - now)
+        if changed:
+            self._note()
+        return wait
+
+    def _end(self, bell: Doorbell) -> None:
+        """Ask all of them to end, and wait until they have."""
+        asked = bell.asked
+        for kept in self._kept:
+            if kept.child is not None:
+                kept.child.stop()
+        while any(kept.child is not None for kept in self._kept):
+            bell.wait(0.5)
+            for kept in self._kept:
+                if kept.child is None:
+                    continue
+                if bell.asked > asked:
+                    kept.child.stop()
+                self._hear(kept, bell)
+                if kept.child.ended() is not None:
+                    self._bury(kept, bell)
+            asked = bell.asked
+
+    def _hear(self, kept: _Kept, bell: Doorbell) -> None:
+        assert kept.child is not None
+        for line in kept.child.lines():
+            self._told("", kept.service.name, line)
+        if kept.child.silent:
+            bell.remove(kept.child)
+
+    def _bury(self, kept: _Kept, bell: Doorbell) -> None:
+        assert kept.child is not None
+        self._hear(kept, bell)
+        bell.remove(kept.child)
+        kept.child.close()
+        kept.child = None
+
+    def _note(self) -> None:
+        """Say in the state file which processes run."""
+        services = {
+            kept.service.name: {
+                "pid": kept.child.pid if kept.child is not None else None,
+                "restarts": kept.restarts,
+                "url": kept.service.url,
+            }
+            for kept in self._kept
+        }
+        half = self._state.with_suffix(".half")
+        half.write_text(json.dumps({"pid": os.getpid(), "services": services}), "utf-8")
+        half.replace(self._state)
+
+
+@contextmanager
+def only_one(path: Path, command: str, wait: float, told: Callable[[int], None]) -> Iterator[int]:
+    """The lock of a supervisor or scheduler, for as long as this lasts; a descriptor that what it starts inherits.
+
+    Args:
+        path: Of the lock file; it says who has it.
+        command: Of ``vigie``, as ``up``: whoever has the lock must have been started with it.
+        wait: Seconds for what one that was killed had started to end.
+        told: Told the number of that process, once, where it is waited for.
+
+    Raises:
+        SettingsError: Another one runs.
+    """
+    import fcntl
+    import time
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        began, waited = stopwatch(), False
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pid = _pid_in(descriptor)
+                if pid and _is_alive(pid, command):
+                    raise SettingsError(
+                        f"`vigie {command}` runs already, process {pid}",
+                        where=str(path),
+                        remedy=f"stop it first: kill {pid}",
+                    ) from None
+                if stopwatch() - began > wait:
+                    raise SettingsError(
+                        f"what a killed `vigie {command}` (process {pid}) had started still runs",
+                        where=str(path),
+                        remedy="end them: fuser shows who has that file open",
+                    ) from None
+                if not waited:
+                    told(pid)
+                waited = True
+                time.sleep(0.1)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _pid_in(descriptor: int) -> int:
+    text = os.pread(descriptor, 32, 0)
+    return int(text) if text.isdigit() else 0
+
+
+def _is_alive(pid: int, command: str) -> bool:
+    """Whether the process runs: its number may have been given to another since, which is not told apart but on Linux."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    told = Path(f"/proc/{pid}")
+    try:
+        if b"\nState:\tZ" in (told / "status").read_bytes():
+            return False
+        words = (told / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    return command.encode() in words
+
+
+def refuse_taken(services: Sequence[Service]) -> None:
+    """Make sure that nobody else listens where *services* are to.
+
+    Raises:
+        SettingsError: Somebody does.
+    """
+    for service in services:
+        if not service.port:
+            continue
+        family = socket.AF_INET6 if ":" in service.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((service.host, service.port))
+            except OSError as error:
+                raise SettingsError(
+                    f"{service.name} cannot listen on {service.host}:{service.port}: {error.strerror}",
+                    remedy="choose another port, with --port or --mlflow-port, or stop what listens there",
+                ) from error
+
+
+def line_of(level: str, service: str, words: str, clock: Clock, *, as_json: bool, width: int) -> str:
+    """A line of the log.
+
+    Args:
+        level: ``info``, ``warning``, ``error``, or empty for what a service says.
+        service: Who says it.
+        words: What.
+        clock: Says when.
+        as_json: As a JSON object.
+        width: Of the longest name.
+    """
+    if as_json and words.startswith('{"at": "'):
+        return words  # a line of the scheduler's
+    at = iso(clock.now() // 1_000_000 * 1_000_000)
+    if as_json:
+        said = {"at": at, "service": service, "level": level or "said", "message": words}
+        return json.dumps(said, ensure_ascii=False)
+    mark = f"{level.upper()} " if level in ("warning", "error") else ""
+    return f"{at} {service:<{width}} │ {mark}{words}"

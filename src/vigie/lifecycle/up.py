@@ -1,0 +1,236 @@
+"""``vigie up``: which services a project's stack has, and how the scheduler of it runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vigie.clock import Clock, stopwatch
+from vigie.errors import DefinitionError, SettingsError, did_you_mean
+from vigie.lifecycle.steps import Piece
+from vigie.lifecycle.steps_schedule import Schedule, following, schedules_of
+from vigie.lifecycle.steps_scheduler import Scheduler, Told
+from vigie.lifecycle.supervisor import Service
+from vigie.lifecycle.supervisor_child import Child, Doorbell
+from vigie.settings import secret
+
+if TYPE_CHECKING:
+    from vigie.journal.ledger import Ledger
+    from vigie.lifecycle.project import Project
+
+SERVICES = ("serve", "scheduler", "mlflow")
+LOCK, SCHEDULER_LOCK, STATE = "up.lock", "scheduler.lock", "up.json"
+"""Files of the state folder: held by the supervisor and by the scheduler; which processes run."""
+STEP_GRACE = 10.0
+"""Seconds that a step may take to end; whatever it was at is gone on with later."""
+BUSY_SECONDS = 60
+"""How long MLflow's pages wait for whoever writes to its database."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What would be started.
+
+    Attributes:
+        services: In order.
+        next: Of each schedule its next slot, µs UTC.
+        left_out: Services that do not run, with the reason.
+        grace: Seconds that services may take to end.
+    """
+
+    services: tuple[Service, ...]
+    next: tuple[tuple[Schedule, int], ...]
+    left_out: dict[str, str]
+    grace: float
+
+
+def plan_up(
+    project: Project,
+    *,
+    without: Sequence[str] = (),
+    host: str | None = None,
+    port: int | None = None,
+    mlflow_port: int | None = None,
+    allow_insecure: bool = False,
+) -> UpPlan:
+    """The stack of *project*.
+
+    Args:
+        project: Its settings say what runs.
+        without: Services that are left out.
+        host: Address of the API; ``None``: as ``[serve]`` says.
+        port: Of the API; likewise.
+        mlflow_port: Of MLflow's pages; ``None``: as ``[up]`` says.
+        allow_insecure: Handed to ``vigie serve``.
+
+    Raises:
+        SettingsError: ``[schedule]`` or ``[up]`` cannot be meant, or there is no such service.
+    """
+    for name in without:
+        if name not in SERVICES:
+            raise SettingsError(
+                f"no service is called '{name}'", where="--without", remedy=did_you_mean(name, SERVICES)
+            )
+    settings = project.settings
+    place = Piece("ingest").place(str(settings.root), settings.environment)
+    left_out = dict.fromkeys(without, "--without")
+    schedules = schedules_of(settings.schedule)
+    if not schedules:
+        left_out.setdefault("scheduler", "vigie.toml has no [schedule]")
+    services = []
+    if "serve" not in left_out:
+        chosen_host = host or str(settings.serve.get("host", "127.0.0.1"))
+        chosen = port if port is not None else int(settings.serve.get("port", 8000))
+        words = [
+            "serve",
+            "--host",
+            chosen_host,
+            "--port",
+            str(chosen),
+            *(["--allow-insecure"] if allow_insecure else []),
+            *place,
+        ]
+        scheme = "https" if settings.serve.get("tls_cert") else "http"
+        shown = f"[{chosen_host}]" if ":" in chosen_host else chosen_host
+        services.append(
+            Service(
+                "serve", "vigie.cli", tuple(words), url=f"{scheme}://{shown}:{chosen}", port=chosen, host=chosen_host
+            )
+        )
+    if "scheduler" not in left_out:
+        services.append(Service("scheduler", "vigie.cli", ("schedule", "run", "--untimed", *place)))
+    pages = _mlflow(project, mlflow_port, left_out)
+    if pages is not None:
+        services.append(pages)
+    now = project.clock.now()
+    return UpPlan(
+        tuple(services), tuple((one, following(one, now)) for one in schedules), left_out, _grace(settings.up)
+    )
+
+
+def _grace(said: object) -> float:
+    from vigie.definition import Window
+
+    text = str(said.get("grace", "30s")) if isinstance(said, dict) else "30s"
+    try:
+        return Window.parse(text).microseconds / 1e6
+    except DefinitionError as error:
+        raise SettingsError(
+            f"grace = {text!r} is not a length of time", where="[up]", remedy='write grace = "30s"'
+        ) from error
+
+
+def _mlflow(project: Project, port: int | None, left_out: dict[str, str]) -> Service | None:
+    """MLflow's pages over the registry; none where the registry is a server, which has its own."""
+    settings = project.settings
+    if not settings.up.get("mlflow", True):
+        left_out.setdefault("mlflow", "[up] mlflow = false")
+    url = secret(
+        str(settings.registry.get("url") or f"sqlite:///{settings.state / 'mlflow.db'}"),
+        settings.root,
+        "[registry] url",
+    )
+    if url.startswith(("http://", "https://", "databricks")):
+        left_out.setdefault("mlflow", "the registry is a server of its own")
+    if "mlflow" in left_out:
+        return None
+    chosen = port if port is not None else int(settings.up.get("mlflow_port", 5000))
+    if url.startswith("sqlite:"):
+        url += f"{'&' if '?' in url else '?'}timeout={BUSY_SECONDS}"
+    words = ("server", "--host", "127.0.0.1", "--port", str(chosen), "--workers", "1", "--no-serve-artifacts",
+             "--default-artifact-root", str(settings.state / "models"))  # fmt: skip
+    # The URI may hold a password: it goes where no list of processes shows it.
+    more = {"MLFLOW_BACKEND_STORE_URI": url, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    return Service("mlflow", "mlflow", words, more, f"http://127.0.0.1:{chosen}", chosen)
+
+
+def readers_beside_writers(project: Project) -> None:
+    """Make the registry's SQLite file one in which readers wait for no writer, and no writer for readers (WAL).
+
+    MLflow leaves SQLite as it is by default: while its pages read, a training that registers a version waits, and gives up with
+    "database is locked". The setting stays with the file.
+
+    Raises:
+        SettingsError: The file cannot be changed.
+    """
+    settings = project.settings
+    if settings.registry.get("url"):
+        return
+    file = settings.state / "mlflow.db"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        raise SettingsError(f"the registry cannot be opened: {error}", where=str(file)) from error
+
+
+def run_scheduler(
+    project: Project, ledger: Ledger, told: Told, *, once: bool = False, clock: Clock | None = None, lock: int = -1
+) -> None:
+    """Run what is due until SIGINT or SIGTERM; with *once*, until nothing is due. For the main thread.
+
+    Args:
+        project: Whose steps.
+        ledger: Of the project.
+        told: Told what happens, and every line of the steps, whose level is ``""``.
+        once: Stop when nothing is left to do now.
+        clock: What is due when; ``None``: the project's.
+        lock: Descriptor that steps inherit: what it locks is free once the last of them has ended; -1: none.
+    """
+    settings, bell = project.settings, Doorbell()
+    children: dict[str, Child] = {}
+    keep = (lock,) if lock >= 0 else ()
+
+    def begin(piece: Piece, command: list[str]) -> Child:
+        place = piece.place(str(settings.root), settings.environment)
+        child = Child(piece.name, "vigie.cli", [*command, *place], settings.root, grace=STEP_GRACE, keep=keep)
+        children[piece.name] = child
+        bell.add(child)
+        return child
+
+    def hear() -> bool:
+        some = False
+        for name, child in list(children.items()):
+            for line in child.lines():
+                told("", name, line)
+            if child.silent:
+                bell.remove(child)
+            if child.ended() is not None:
+                for line in child.lines():
+                    told("", name, line)
+                bell.remove(child)
+                child.close()
+                del children[name]
+                some = True
+        return some
+
+    try:
+        scheduler = Scheduler(project, ledger, begin, told, clock)
+        _loop(scheduler, bell, hear, once=once)
+        scheduler.stop()
+        while not scheduler.ended():
+            bell.wait(0.2)
+            hear()
+            if bell.asked > 1:
+                scheduler.stop()
+    finally:
+        for child in children.values():
+            child.stop()
+            child.stop()
+        bell.close()
+
+
+def _loop(scheduler: Scheduler, bell: Doorbell, hear: Callable[[], bool], *, once: bool) -> None:
+    """A look when one is due or a step has ended; in between, steps are only heard."""
+    look = 0.0
+    while not bell.asked:
+        if hear() or stopwatch() >= look:
+            wait = scheduler.tick()
+            if once and scheduler.idle():
+                return
+            look = stopwatch() + wait
+        bell.wait(look - stopwatch())

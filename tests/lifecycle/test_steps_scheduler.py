@@ -1,0 +1,365 @@
+"""The scheduler on a simulated clock with steps that end as the test wants: once each, tried again, taken over, given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vigie.clock import iso, parse_moment
+from vigie.journal.ledger_sqlite import SqliteLedger
+from vigie.lifecycle import steps_scheduler
+from vigie.lifecycle.project import Project
+from vigie.lifecycle.steps import Piece
+from vigie.lifecycle.steps_runs import runs_of
+from vigie.lifecycle.steps_scheduler import Scheduler
+
+BEGIN = parse_moment("2026-03-02T00:00:30")
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+FILE = """
+from vigie import Campaign, Events, Score, days, every
+orders = Events("orders", key="customer", time="at")
+shared = dict(outcome=orders.count(next=days(30)) == 0, features=[orders.count(days(30))], moments=every("month"),
+              decision=Campaign(contact_cost=1, offer_cost=10, accepted=0.3, customer_value=100))
+churn = Score("churn", **shared)
+win = Score("win", **shared)
+"""
+TOML = """
+[project]
+files = ["churn.py"]
+[sources.orders]
+path = "orders.csv"
+"""
+
+
+@dataclass
+class Now:
+    moment: int = BEGIN
+
+    def now(self) -> int:
+        return self.moment
+
+
+@dataclass
+class Fake:
+    """A step that ends when the test says so."""
+
+    piece: Piece
+    command: list[str]
+    said: str = ""
+    code: int | None = None
+    asked: bool = False
+
+    def ended(self) -> int | None:
+        return self.code
+
+    def stop(self) -> None:
+        self.asked = True
+
+
+@dataclass
+class Stage:
+    folder: Path
+    schedule: str
+    clock: Now = field(default_factory=Now)
+    begun: list[Fake] = field(default_factory=list)
+    told: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "churn.py").write_text(FILE)
+        (self.folder / "vigie.toml").write_text(TOML + self.schedule)
+        self.ledger = SqliteLedger(self.folder / "ledger.db")
+
+    def scheduler(self) -> Scheduler:
+        project = Project.open(self.folder, "", self.clock)
+
+        def begin(piece: Piece, command: list[str]) -> Fake:
+            self.begun.append(Fake(piece, command))
+            return self.begun[-1]
+
+        return Scheduler(project, self.ledger, begin, lambda *line: self.told.append(line))
+
+    def names(self) -> list[str]:
+        return [one.piece.name for one in self.begun]
+
+    def states(self, step: str, score: str = "") -> list[tuple[str, str]]:
+        return [(iso(run.slot)[11:16], run.state) for run in runs_of(self.ledger, Piece(step, score))]
+
+    def pass_(self, scheduler: Scheduler, time: int) -> None:
+        self.clock.moment += time
+        scheduler.tick()
+
+
+@pytest.fixture
+def hourly(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, '[schedule.ingest]\nevery = "1h"\n')
+
+
+def test_a_slot_runs_once_and_the_schedule_begins_when_it_is_first_seen(hourly: Stage) -> None:
+    scheduler = hourly.scheduler()
+    scheduler.tick()
+    assert hourly.begun == []
+
+    hourly.pass_(scheduler, HOUR)
+    hourly.pass_(scheduler, MINUTE)
+    assert [one.command for one in hourly.begun] == [["ingest"]]
+    hourly.begun[0].code = 0
+    hourly.pass_(scheduler, MINUTE)
+
+    assert len(hourly.begun) == 1
+    assert hourly.states("ingest") == [("01:00", "done")]
+    assert hourly.told[-1][:2] == ("info", "ingest")
+
+
+def test_what_fails_is_tried_again_later_and_later_and_given_up_aloud(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.ingest]\nevery = "1d"\ntries = 3\nbackoff = "10m"\n')
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, 24 * HOUR)
+    for pause in (10 * MINUTE, 20 * MINUTE):
+        stage.begun[-1].said, stage.begun[-1].code = "no such file", 1
+        stage.pass_(scheduler, 0)
+        before = len(stage.begun)
+        stage.pass_(scheduler, pause - 1)
+        assert len(stage.begun) == before
+        stage.pass_(scheduler, 1)
+        assert len(stage.begun) == before + 1
+    stage.begun[-1].said, stage.begun[-1].code = "no such file", 1
+    stage.pass_(scheduler, 0)
+    stage.pass_(scheduler, HOUR)
+
+    assert len(stage.begun) == 3
+    assert stage.states("ingest") == [("00:00", "given up")]
+    assert stage.told[-1][0] == "error"
+    assert "given up after 3 tries" in stage.told[-1][2] and "no such file" in stage.told[-1][2]
+
+
+def test_what_always_fails_is_given_up_however_often_it_is_due(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.ingest]\nevery = "1m"\ntries = 3\nbackoff = "90s"\n')
+    scheduler = stage.scheduler()
+    for _ in range(30):
+        stage.pass_(scheduler, MINUTE)
+        for step in stage.begun:
+            step.code = 1
+    given_up = [words for level, _, words in stage.told if level == "error"]
+
+    assert len(given_up) >= 2
+    assert all("after 3 tries" in words for words in given_up)
+
+
+def test_a_run_that_was_cut_off_is_tried_again_at_once_by_the_next_scheduler(hourly: Stage) -> None:
+    first = hourly.scheduler()
+    first.tick()
+    hourly.pass_(first, HOUR)
+    again = hourly.scheduler()  # of the same machine: the first one was killed
+    hourly.pass_(again, MINUTE)
+
+    assert hourly.names() == ["ingest", "ingest"]
+    assert "try 2 of 3" in hourly.told[-1][2]
+    hourly.begun[-1].code = 0
+    hourly.pass_(again, MINUTE)
+    assert hourly.states("ingest") == [("01:00", "done")]
+
+
+def test_a_run_that_is_cut_off_each_time_is_given_up(hourly: Stage) -> None:
+    hourly.scheduler().tick()
+    hourly.clock.moment += HOUR
+    for _ in range(6):
+        hourly.scheduler().tick()
+        hourly.clock.moment += MINUTE
+
+    assert len(hourly.begun) == 3
+    assert hourly.states("ingest") == [("01:00", "given up")]
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "ran"),
+    [("last", ["13:00"]), ("all", [f"{hour:02}:00" for hour in range(1, 14)]), ("none", [])],
+)
+def test_missed_slots_are_made_up_for_as_the_policy_says(tmp_path: Path, catch_up: str, ran: list[str]) -> None:
+    stage = Stage(tmp_path, f'[schedule.watch]\nevery = "1h"\ncatch_up = "{catch_up}"\n')
+    stage.scheduler().tick()
+    stage.clock.moment += 13 * HOUR + 5 * MINUTE
+    scheduler = stage.scheduler()
+    for _ in range(40):
+        scheduler.tick()
+        for step in stage.begun:
+            step.code = 0
+
+    assert [slot for slot, state in stage.states("watch") if state == "done"] == ran
+    if catch_up == "all":  # each as of its moment
+        assert stage.begun[4].command == ["watch", "--as-of", "2026-03-02T05:00:00Z"]
+    elif catch_up == "last":
+        assert stage.begun[0].command == ["watch"]
+
+
+def test_of_two_machines_one_runs_a_slot_and_the_other_takes_over_when_it_is_silent(
+    hourly: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly.scheduler().tick()
+    hourly.clock.moment += HOUR
+    here = hourly.scheduler()
+    monkeypatch.setattr(steps_scheduler, "name_of_holder", lambda _: "there:1")
+    there = hourly.scheduler()
+    here.tick()
+    there.tick()
+    assert len(hourly.begun) == 1
+
+    for _ in range(10):  # both live: it stays where it is, however long it takes
+        hourly.clock.moment += 20_000_000
+        here.tick()
+        there.tick()
+    assert len(hourly.begun) == 1
+
+    hourly.pass_(there, 2 * MINUTE)  # nothing was heard of the first for longer than its lease
+    assert len(hourly.begun) == 2
+    here.tick()
+    assert hourly.begun[0].asked
+    assert not hourly.begun[1].asked
+    hourly.begun[0].code = -15
+    here.tick()  # what became of it here is nobody's business any more
+    assert hourly.states("ingest") == [("01:00", "running")]
+
+
+def test_a_run_that_another_machine_has_done_is_not_done_again(hourly: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    hourly.scheduler().tick()
+    here = hourly.scheduler()
+    monkeypatch.setattr(steps_scheduler, "name_of_holder", lambda _: "there:1")
+    there = hourly.scheduler()
+    here.tick()
+    there.tick()
+    hourly.pass_(here, HOUR)
+    hourly.begun[0].code = 0
+    hourly.pass_(here, MINUTE)
+    hourly.pass_(there, MINUTE)
+
+    assert hourly.names() == ["ingest"]
+
+
+def test_steps_wait_for_those_before_them_and_scores_do_not_stop_each_other(tmp_path: Path) -> None:
+    stage = Stage(
+        tmp_path, '[schedule]\nparallel = 4\n[schedule.ingest]\nevery = "1h"\n[schedule.score]\nevery = "1h"\n'
+    )
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, HOUR)
+    assert stage.names() == ["ingest"]
+    stage.begun[0].code = 0
+    stage.pass_(scheduler, MINUTE)
+    assert stage.names() == ["ingest", "score churn", "score win"]
+    assert stage.begun[1].command[:3] == ["score", "churn", "--as-of"]
+
+    stage.begun[1].code, stage.begun[2].code = 1, 0
+    stage.pass_(scheduler, 2 * MINUTE)
+    stage.pass_(scheduler, 2 * MINUTE)
+    assert stage.states("score", "win") == [("01:00", "done")]
+    # The same moment, so that a run which had been written is not written again.
+    assert [one.command for one in stage.begun if one.piece.score == "churn"] == [stage.begun[1].command] * 2
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_step_that_is_always_under_way_holds_nothing_back_for_ever(tmp_path: Path, parallel: int) -> None:
+    steps = "".join(
+        f'[schedule.{step}]\nevery = "{n}m"\n' for step, n in [("ingest", 1), ("ship", 1), ("score", 2), ("watch", 3)]
+    )
+    stage = Stage(tmp_path, f"[schedule]\nparallel = {parallel}\n{steps}")
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    for _ in range(60):  # each run takes five minutes
+        stage.pass_(scheduler, 5 * MINUTE)
+        for step in stage.begun:
+            step.code = 0
+
+    counts = {name: stage.names().count(name) for name in ("ingest", "ship", "score churn", "score win", "watch")}
+    assert min(counts.values()) >= 10, counts
+
+
+def test_no_more_run_at_once_than_may(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule]\nparallel = 1\n[schedule.score]\nevery = "1h"\n')
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, HOUR)
+    assert (stage.names(), scheduler.going) == (["score churn"], 1)
+    stage.begun[0].code = 0
+    stage.pass_(scheduler, MINUTE)
+    assert stage.names() == ["score churn", "score win"]
+
+
+def test_a_ledger_that_cannot_be_used_is_told_of_once_and_asked_again(
+    hourly: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = hourly.scheduler()
+    scheduler.tick()
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            hourly.ledger, "_execute", lambda *_: (_ for _ in ()).throw(hourly.ledger.failed(OSError("gone")))
+        )
+        hourly.pass_(scheduler, HOUR)
+        hourly.pass_(scheduler, MINUTE)
+    assert [line[:2] for line in hourly.told] == [("error", "ledger")]
+    hourly.pass_(scheduler, MINUTE)
+
+    assert hourly.names() == ["ingest"]
+
+
+def test_stopping_asks_what_goes_on_and_leaves_it_to_the_next(hourly: Stage) -> None:
+    scheduler = hourly.scheduler()
+    scheduler.tick()
+    hourly.pass_(scheduler, HOUR)
+    scheduler.stop()
+    assert hourly.begun[0].asked and not scheduler.ended()
+    hourly.begun[0].code = -15
+    assert scheduler.ended()
+
+    assert hourly.states("ingest") == [("01:00", "running")]
+    hourly.pass_(hourly.scheduler(), MINUTE)
+    assert hourly.names() == ["ingest", "ingest"]
+
+
+def test_runs_of_long_ago_are_forgotten_but_the_last(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.ingest]\nevery = "30d"\n')
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    for _ in range(12):
+        stage.pass_(scheduler, 30 * 24 * HOUR)
+        stage.begun[-1].code = 0
+        stage.pass_(scheduler, 1)
+
+    assert len(stage.begun) == 12
+    assert 3 <= len(stage.states("ingest")) <= 5
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.sampled_from(["end", "fail", "kill", "live", "wait"])), max_size=40))
+def test_whatever_happens_a_slot_is_never_done_twice_and_no_run_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[int, str]]
+) -> None:
+    stage = Stage(tmp_path_factory.mktemp("story"), '[schedule.ingest]\nevery = "1h"\n')
+    scheduler, done = stage.scheduler(), list[str]()
+    scheduler.tick()
+    for minutes, what in story:
+        for step in stage.begun[-1:]:
+            if step.code is None and what in ("end", "fail"):
+                step.code = 0 if what == "end" else 1
+        if what == "kill":
+            for step in stage.begun[-1:]:
+                step.code = -9 if step.code is None else step.code
+            scheduler = stage.scheduler()
+        stage.pass_(scheduler, minutes * MINUTE)
+        states = stage.states("ingest")
+        assert sum(state in ("running", "failed") for _, state in states) <= 1
+        done = [f"{slot}" for slot, state in states if state == "done"]
+    runs = runs_of(stage.ledger, Piece("ingest"))
+    assert len(done) <= sum(one.code == 0 for one in stage.begun)
+    assert [run.slot for run in runs] == sorted({run.slot for run in runs})
+    assert sum(run.tries for run in runs if run.state != "skipped") <= len(stage.begun)
+    # Left alone it comes to rest, with the last slot run.
+    for _ in range(8):
+        for step in stage.begun[-1:]:
+            step.code = 0 if step.code is None else step.code
+        stage.pass_(scheduler, HOUR)
+    assert runs_of(stage.ledger, Piece("ingest"))[-1].slot >= stage.clock.moment - HOUR
