@@ -1,18 +1,20 @@
 """Two servers that share a ledger, and a version that fails: it is gone from both, and no request failed.
 
-Callers ask both servers in turn, as they would through nginx or any balancer.
+Callers ask both servers in turn, or through nginx where it is installed.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,54 @@ class Server:
         assert self.url, self.errors.seek(0) or self.errors.read()
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
 
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.errors.close()
+
+
+class Nginx:
+    """Hands requests to servers in turn, and tries none again."""
+
+    def __init__(self, folder: Path, servers: Sequence[Server], program: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        places = " ".join(
+            f"{kind}_temp_path {folder / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        behind = " ".join(f"server {one.url.removeprefix('http://')};" for one in servers)
+        (folder / "nginx.conf").write_text(
+            f"daemon off; worker_processes 1; pid {folder / 'nginx.pid'}; error_log stderr; events {{}}\n"
+            f"http {{ access_log off; {places} upstream vigie {{ {behind} keepalive 8; }}\n"
+            f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://vigie; proxy_http_version 1.1;"
+            ' proxy_set_header Connection ""; proxy_next_upstream off; } } }\n'
+        )
+        self.url = f"http://127.0.0.1:{port}"
+        self.errors = (folder / "nginx.log").open("w+")
+        self.process = subprocess.Popen([program, "-c", str(folder / "nginx.conf")], stderr=self.errors)
+
+        def answers() -> bool:
+            try:
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+            except OSError:
+                return False
+            return True
+
+        until(answers)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.errors.close()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Asks whoever answers at a URL."""
+
+    url: str
+
     def post(self, customer: str) -> tuple[int, Any]:
         body = json.dumps({"customer_id": customer, "values": VALUES}).encode()
         request = urllib.request.Request(f"{self.url}/v1/score", body, {"content-type": "application/json"})
@@ -87,18 +137,31 @@ def servers(folder: Path) -> Iterator[list[Server]]:
         yield made
     finally:
         for one in made:
-            one.process.terminate()
-        for one in made:
-            one.process.wait(timeout=30)
-            one.errors.close()
+            one.stop()
+
+
+@pytest.fixture(params=["in turn", "nginx"])
+def doors(request: pytest.FixtureRequest, tmp_path: Path, servers: list[Server]) -> Iterator[list[str]]:
+    """URLs that callers ask in turn."""
+    if request.param == "in turn":
+        yield [one.url for one in servers]
+        return
+    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    door = Nginx(tmp_path, servers, program)
+    try:
+        yield [door.url]
+    finally:
+        door.stop()
 
 
 class Load:
-    """Callers who ask both servers in turn, until told to stop."""
+    """Callers who ask at all doors in turn, until told to stop."""
 
-    def __init__(self, servers: list[Server]) -> None:
+    def __init__(self, doors: Sequence[str]) -> None:
         self.answers: list[tuple[int, Any]] = []
-        self._servers, self._ended = servers, threading.Event()
+        self._doors, self._ended = [Caller(url) for url in doors], threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(n,)) for n in range(2)]
         for thread in self._threads:
             thread.start()
@@ -107,8 +170,8 @@ class Load:
         number = 0
         while not self._ended.is_set():
             number += 1
-            server = self._servers[number % len(self._servers)]
-            self.answers.append(server.post(f"{who}-{number}"))
+            door = self._doors[number % len(self._doors)]
+            self.answers.append(door.post(f"{who}-{number}"))
             time.sleep(0.005)
 
     def stop(self) -> None:
@@ -126,11 +189,11 @@ def until(look: Any, seconds: float = 30.0) -> Any:
 
 
 def test_a_version_that_fails_is_gone_from_every_server_and_no_request_failed(
-    folder: Path, servers: list[Server]
+    folder: Path, servers: list[Server], doors: list[str]
 ) -> None:
     project = opened(folder)
     ledger = releases.ledger_of(project)
-    load = Load(servers)
+    load = Load(doors)
     try:
         until(lambda: len(load.answers) > 40)
         assert load.answers[0][0] == 200, load.answers[0]
@@ -164,7 +227,7 @@ def test_a_version_that_fails_is_gone_from_every_server_and_no_request_failed(
 def test_a_version_as_good_is_promoted_everywhere_and_can_be_taken_back(folder: Path, servers: list[Server]) -> None:
     project = opened(folder)
     ledger = releases.ledger_of(project)
-    load = Load(servers)
+    load = Load([server.url for server in servers])
     try:
         # With few requests nobody could tell that errors are rare; everything else is judged.
         planned = releases.plan_rollout(project, "churn", version=2, without=["errors", "latency"])
@@ -172,18 +235,18 @@ def test_a_version_as_good_is_promoted_everywhere_and_can_be_taken_back(folder: 
         releases.start_rollout(project, ledger, planned)
         done = until(lambda: (r := releases.standing_of(ledger, "churn").rollout) and not r.running and r, 60)
         assert done.status == "promoted", done.reason
-        until(lambda: all(server.post("x")[1]["model"]["version"] == "2" for server in servers), 5)
+        until(lambda: all(Caller(server.url).post("x")[1]["model"]["version"] == "2" for server in servers), 5)
         # The registry follows, by a process that a server begins.
         until(lambda: opened(folder).registry.resolve("churn").version == 2, 60)
         until(lambda: releases.standing_of(ledger, "churn").rollout.applied, 30)
         taken_back = releases.roll_back(project, ledger, "churn", "complaints")
         assert taken_back.status == "reverted"
-        until(lambda: all(server.post("x")[1]["model"]["version"] == "1" for server in servers), 3)
+        until(lambda: all(Caller(server.url).post("x")[1]["model"]["version"] == "1" for server in servers), 3)
         until(lambda: releases.standing_of(ledger, "churn").rollout.applied, 90)
         assert opened(folder).registry.resolve("churn").version == 1
         # Without any rollout: who moves the alias moves the servers.
         registry.set_alias("churn", "champion", 2)
-        until(lambda: all(server.post("x")[1]["model"]["version"] == "2" for server in servers), 10)
+        until(lambda: all(Caller(server.url).post("x")[1]["model"]["version"] == "2" for server in servers), 10)
     finally:
         load.stop()
     assert {status for status, _ in load.answers} == {200}
