@@ -48,7 +48,7 @@ churn = Score(
         spent.sum(days(30, 90)).each(Feature.log1p),
         returned.count(days(90)),
     ],
-    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=120, currency="GBP"),
+    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=35, currency="GBP"),
 )
 """
 CDNOW_FILE = f"""
@@ -66,7 +66,7 @@ churn = Score(
         bought["dollars"].sum(days(90)),
         bought["dollars"].mean(),
     ],
-    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=60, currency="USD"),
+    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=22, currency="USD"),
 )
 """
 

@@ -30,13 +30,16 @@ def rehearse(
         list[str] | None,
         typer.Option(
             "--policy",
-            help="never, daily, weekly, monthly, quarterly, yearly, on-drift, on-loss, or project: [[retrain]] of vigie.toml. "
+            help="never, daily, weekly, monthly, quarterly, yearly, on-drift, on-loss, or project: the criteria of vigie.toml. "
             "May be repeated, or separated by commas.",
             show_default="never,monthly,on-drift,on-loss",
         ),
     ] = None,
     step: Annotated[str, typer.Option("--step", help="Time between two looks, whole days.")] = "1d",
     bake: Annotated[str, typer.Option("--bake", help="Time from passing the gate to answering everybody.")] = "7d",
+    gate: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Whether a new model has to beat the one in use before it answers.")
+    ] = True,
     change: Annotated[
         list[str] | None,
         typer.Option("--change", help="A day on which you know that something changed; may be repeated.", show_default=False),
@@ -81,7 +84,7 @@ def rehearse(
     first = period_moment(begin, "--from")
     last = opened.clock.now() if end is None else period_moment(end, "--to")
     changes = [period_moment(one, "--change") for one in change or ()]
-    conduct = conduct_of(opened, bake=length_of(bake, "--bake"))
+    conduct = conduct_of(opened, bake=length_of(bake, "--bake"), gate=gate)
     options = rehearsal_options(_parts(model), seed=seed)
     chosen_candidates(options.models, has_rule=score.rule is not None)
     screen.console.quiet = as_json

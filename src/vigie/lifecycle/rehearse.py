@@ -103,6 +103,7 @@ class Rehearsal:
         end: Last moment, µs.
         step: Time between two looks, µs.
         bake: Time from passing the gate to answering, µs.
+        gated: Whether there was a gate.
         today: What is known today, µs.
         horizon: Of the outcome, µs.
         currency: Of values.
@@ -120,6 +121,7 @@ class Rehearsal:
     end: int
     step: int
     bake: int
+    gated: bool
     today: int
     horizon: int
     currency: str
@@ -160,6 +162,7 @@ class Rehearsal:
             "to": iso(self.end),
             "step_days": self.step / DAY,
             "bake_days": self.bake / DAY,
+            "gate": self.gated,
             "as_of": iso(self.today),
             "horizon_days": self.horizon / DAY,
             "currency": self.currency,
@@ -240,19 +243,20 @@ def rehearse(
     decided = runs[rules[0].name].decided
     known = decided & ~np.isnan(labels)
     return Rehearsal(
-        score=score.name, begin=begin, end=end, step=step, bake=conduct.bake, today=ground.today, horizon=ground.horizon,
+        score=score.name, begin=begin, end=end, step=step, bake=conduct.bake, gated=conduct.gate is not None, today=ground.today, horizon=ground.horizon,
         currency=score.decision.currency, decisions=int(known.sum()), waiting=int((decided & ~known).sum()),
         customers=len(np.unique(ground.codes[known])), models=options.models or (), changes=tuple(sorted(changes)),
         outcomes=tuple(outcomes), seconds=stopwatch() - started,
     )  # fmt: skip
 
 
-def conduct_of(project: Project, *, bake: int = 7 * DAY) -> Conduct:
+def conduct_of(project: Project, *, bake: int = 7 * DAY, gate: bool = True) -> Conduct:
     """How the project releases and watches: the gate of ``[retrain]``, the limits of ``[watch]``.
 
     Args:
         project: Whose settings.
         bake: Time from passing the gate to answering, µs.
+        gate: Whether there is a gate at all.
 
     Raises:
         SettingsError: A value cannot be meant.
@@ -263,7 +267,7 @@ def conduct_of(project: Project, *, bake: int = 7 * DAY) -> Conduct:
 
     return Conduct(
         bake=bake,
-        gate=gate_options(project.settings.retrain),
+        gate=gate_options(project.settings.retrain) if gate else None,
         drift=drift_policy(project),
         limits=performance_policy(project).limits,
     )

@@ -354,7 +354,9 @@ def _method(found: Rehearsal) -> Html:
                 "A new model has to pass the gate beside the one in use, on rows that neither learned from, and answers "
                 "everybody {bake} days later.",
                 bake=days["bake"],
-            ),
+            )
+            if found.gated
+            else say("There was no gate: a new model answers everybody {bake} days after its training.", bake=days["bake"]),
             say(
                 "History is what happened. Nobody of the past was acted on by these decisions, so that what acting changes is "
                 "taken from the cost matrix and not seen; and if customers were acted on in truth, their outcomes are those "

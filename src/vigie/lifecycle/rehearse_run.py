@@ -170,13 +170,13 @@ class Conduct:
 
     Attributes:
         bake: Time from passing the gate to answering, in which a release is tried on few, µs.
-        gate: How strict the gate is.
+        gate: How strict the gate is; ``None``: there is none, and what was trained is released.
         drift: From when on drift is told.
         limits: From when on performance is told.
     """
 
     bake: int = 7 * DAY
-    gate: GateOptions = field(default_factory=GateOptions)
+    gate: GateOptions | None = field(default_factory=GateOptions)
     drift: DriftPolicy = field(default_factory=DriftPolicy)
     limits: Limits = field(default_factory=Limits)
 
@@ -433,8 +433,8 @@ class _Life:
             return
         self.trainings += 1
         self._tell(now, "trained", why, model)
-        verdict = self._gate(model, now)
-        if not verdict.passes:
+        verdict = self._gate(model, now) if self.conduct.gate is not None else None
+        if verdict is not None and not verdict.passes:
             self.refused += 1
             self._tell(now, "refused", verdict.words, model)
             return

@@ -148,6 +148,9 @@ CATALOGUE: dict[str, str] = {
         "Un nouveau modèle doit passer le contrôle face à celui en service, sur des lignes dont aucun des deux n’a appris, et "
         "répond à tous {bake} jours plus tard."
     ),
+    "There was no gate: a new model answers everybody {bake} days after its training.": (
+        "Il n’y avait pas de contrôle : un nouveau modèle répond à tous {bake} jours après son apprentissage."
+    ),
     "History is what happened. Nobody of the past was acted on by these decisions, so that what acting changes is taken from the "
     "cost matrix and not seen; and if customers were acted on in truth, their outcomes are those of customers who were.": (
         "L’histoire est ce qui s’est passé. Personne n’a été visé par ces décisions : l’effet d’une action vient de la matrice de "
