@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from vigie.errors import JournalError
+from vigie.journal.ledger import LedgerLine
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger, LedgerLine
@@ -27,30 +28,6 @@ STARTED, TRAINED, REGISTERED, RELEASED, ENDED, HELD = "started", "trained", "reg
 
 Stage = Literal["started", "trained", "registered", "released", "ended"]
 Outcome = Literal["promoted", "rolled back", "inconclusive", "refused", "waiting", "failed", ""]
-
-
-class Line(Protocol):
-    """A line of the ledger."""
-
-    @property
-    def number(self) -> int:
-        """Counted from 1."""
-        ...
-
-    @property
-    def at(self) -> int:
-        """Microseconds UTC."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """What happened."""
-        ...
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """With which figures."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +131,7 @@ def renewals_of(ledger: Ledger, score: str) -> Renewals:
     return folded(ledger.lines(stream_of(score)))
 
 
-def folded(lines: Iterable[Line]) -> Renewals:
+def folded(lines: Iterable[LedgerLine]) -> Renewals:
     """What *lines* say, in order from the first."""
     found: list[Renewal] = []
     number, held = 0, ()
@@ -175,7 +152,7 @@ def folded(lines: Iterable[Line]) -> Renewals:
     return Renewals(number, tuple(found), held)
 
 
-def _after(before: Renewal, line: Line) -> Renewal:
+def _after(before: Renewal, line: LedgerLine) -> Renewal:
     body = line.body
     match line.kind:
         case "trained":

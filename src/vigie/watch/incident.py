@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from vigie.clock import DAY
 from vigie.errors import VigieError
+from vigie.journal.ledger import LedgerLine
 from vigie.watch.signal import Area, Signal
 from vigie.watch.suspects import Deployment, Group, Suspect, grouped, suspects
 
@@ -39,30 +40,6 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 Key = tuple[str, str, str]
 _OPERATION = frozenset({Area.DATA, Area.FEATURES, Area.API, Area.INFERENCE})
-
-
-class Line(Protocol):
-    """A line of the ledger."""
-
-    @property
-    def number(self) -> int:
-        """Counted from 1."""
-        ...
-
-    @property
-    def at(self) -> int:
-        """Microseconds UTC."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """What happened."""
-        ...
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """With which figures."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +193,7 @@ class Move:
     body: Mapping[str, Any]
 
 
-def folded(lines: Iterable[Line], begun: Standing | None = None) -> Standing:
+def folded(lines: Iterable[LedgerLine], begun: Standing | None = None) -> Standing:
     """What *lines* say, on top of what earlier ones said.
 
     Args:
@@ -335,7 +312,7 @@ def ongoing(standing: Standing, name: str) -> Incident:
 # -- what lines say ------------------------------------------------------------------------------------------------
 
 
-def _after(incident: Incident | None, line: Line) -> Incident | None:
+def _after(incident: Incident | None, line: LedgerLine) -> Incident | None:
     body, at = line.body, line.at
     if line.kind == OPENED:
         facts = _read(body)
