@@ -28,7 +28,6 @@ from vigie.bundle import (
     CategoryColumn,
     DecisionRule,
     Scorer,
-    TreeArrays,
     TreesModel,
     fit_encoder,
     inputs_of,
@@ -47,6 +46,7 @@ from vigie.features.online.lookup import Lookup
 from vigie.features.online.needs import holdings_of
 from vigie.features.online.open_store import open_store
 from vigie.features.values import Values
+from vigie.training.candidates.random_forest import arrays_of
 
 NUMBERS = [f"number_{i}" for i in range(8)]
 CATEGORIES = {f"category_{i}": [f"level {chr(97 + j)}" for j in range(2 + i % 4)] for i in range(12)}
@@ -134,19 +134,7 @@ def _portable(learner: Any) -> TreesModel:
     """The same trees as a bundle has them."""
     if isinstance(learner, lightgbm.LGBMClassifier):
         return TreesModel.of_lightgbm(learner.booster_.model_to_string())
-    trees = [
-        TreeArrays(
-            t.children_left,
-            t.children_right,
-            t.feature,
-            t.threshold,
-            t.missing_go_to_left,
-            t.value[:, 0, 1],
-            t.weighted_n_node_samples,
-        )
-        for t in (one.tree_ for one in learner.estimators_)
-    ]
-    return TreesModel.of_forest(trees, learner.n_features_in_)
+    return TreesModel.of_forest([arrays_of(one.tree_) for one in learner.estimators_], learner.n_features_in_)
 
 
 def save_by_id(folder: Path) -> list[str]:

@@ -63,13 +63,14 @@ class RandomForest:
             return np.asarray(forest.predict_proba(matrix)[:, 1])
 
         def build() -> TreesModel:
-            trees = (_arrays(estimator.tree_) for estimator in forest.estimators_)
+            trees = (arrays_of(estimator.tree_) for estimator in forest.estimators_)
             return TreesModel.of_forest(trees, X.shape[1])
 
         return Fitted(encoder, predict, build, params=params, note=note)
 
 
-def _arrays(tree: Any) -> TreeArrays:
+def arrays_of(tree: Any) -> TreeArrays:
+    """The arrays of one of scikit-learn's trees (``estimator.tree_``) of two classes."""
     return TreeArrays(
         left=tree.children_left,
         right=tree.children_right,
