@@ -85,8 +85,16 @@ def bodies(folder: Path) -> dict[str, Callable[[bytes], object]]:
     made = Scorer(files_of_bundle.load_bundle(small_bundle(folder, trees=False)))
     kinds = {name: given.kind for name, given in made.inputs.items()}
 
+    quick = messages.QuickDecoder(made.reader)
+
     def score(data: bytes) -> None:
+        at_once = quick(data)
         request = messages.decode(data)
+        if at_once is not None:
+            (row,) = messages.rows_of(request, LIMIT)
+            assert repr(sorted(at_once[0].values.items())) == repr(sorted(made.parse(row.values).items())), (
+                "two ways, two values"
+            )
         for row in messages.rows_of(request, LIMIT):
             if row.values is not None:
                 made.score_one(made.parse(row.values))
