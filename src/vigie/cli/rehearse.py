@@ -91,7 +91,8 @@ def rehearse(
     if ingest:
         with screen.stage("Ingest") as progress:
             reports = ingest_sources(opened, list(score.sources), progress)
-        summaries.ingested(reports)
+        if not as_json:
+            summaries.ingested(reports)
     with screen.stage(f"Rehearse {score.name}") as progress:
         found = rehearse(
             opened, score, begin=first, end=last, policies=_parts(policy) or FOUR, step=length_of(step, "--step"), conduct=conduct,

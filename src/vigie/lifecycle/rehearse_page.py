@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vigie.clock import DAY
+from vigie.clock import DAY, iso, parse_moment
 from vigie.lifecycle.rehearse import Outcome, Rehearsal
 from vigie.lifecycle.rehearse_policy import NEVER
 from vigie.report.blocks import Head, badge, bullets, details, figure, key, table, tiles
@@ -148,6 +148,10 @@ def _policies(found: Rehearsal) -> Html:
     return table(heads, lines, caption=caption, chosen=frozenset([best]))
 
 
+def _day(moment: int) -> Html:
+    return tag("span", date(moment), class_="together")
+
+
 def _delay(days: float) -> str:
     return say("not found") if math.isnan(days) else say("{days:g} d", days=days)
 
@@ -193,8 +197,6 @@ def _value(found: Rehearsal) -> Html:
 
 
 def _months(outcomes: Sequence[Outcome]) -> dict[str, tuple[int, dict[str, float]]]:
-    from vigie.clock import iso
-
     found: dict[str, tuple[int, dict[str, float]]] = {}
     for one in outcomes:
         for point in one.points:
@@ -242,7 +244,8 @@ def _calendar(found: Rehearsal) -> Html:
     ]
     for one in found.outcomes:
         lines: list[list[Content]] = [
-            [date(e.at), kinds[e.kind], e.model, tag("span", e.words, lang="en")] for e in one.events
+            [_day(e.at), kinds[e.kind], _day(parse_moment(e.model)), tag("span", e.words, lang="en")]
+            for e in one.events
         ]
         caption = say("All that happened under “{policy}”, in the words of the ledger.", policy=_name(one.name))
         parts.append(details(_name(one.name), table(heads, lines, caption=caption)))
@@ -283,10 +286,10 @@ def _alarms(found: Rehearsal) -> Html:
     lines: list[list[Content]] = [
         [
             _name(one.name),
-            date(alarm.at),
-            NOTHING if alarm.until is None else date(alarm.until),
+            _day(alarm.at),
+            NOTHING if alarm.until is None else _day(alarm.until),
             areas.get(alarm.area, alarm.area),
-            join(*(join(_meaning(each), " ", code(each), " ") for each in alarm.codes)),
+            _codes(alarm.codes),
             _shown(alarm.confirmed),
         ]
         for one in found.outcomes
@@ -299,6 +302,13 @@ def _alarms(found: Rehearsal) -> Html:
         "nothing: customers were others, and the scores were right about them."
     )
     return table(heads, lines, caption=caption)
+
+
+def _codes(codes: Sequence[str]) -> Html:
+    parts: list[Content] = []
+    for one in codes:
+        parts += ["; " if parts else "", _meaning(one), " ", code(one)]
+    return join(*parts)
 
 
 def _shown(confirmed: bool | None) -> Html:

@@ -28,7 +28,7 @@ from vigie.lifecycle.retrain_plan import figures_of as figures_told
 from vigie.training.gate import GateCheck, GateOptions, GateVerdict, Side, judge
 from vigie.training.metrics import realised as money_of
 from vigie.watch.cohorts import first_in_block, group_of
-from vigie.watch.concept import ALL, Bet, Seen, bet, group_features, groups_of, seen, verdicts
+from vigie.watch.concept import ALL, TOLERANCE, Bet, Seen, bet, group_features, groups_of, seen, verdicts
 from vigie.watch.drift import Memo, drift
 from vigie.watch.drift_policy import DriftPolicy
 from vigie.watch.estimate import FIGURES, Check, Estimate, Estimator, expected_of
@@ -77,8 +77,8 @@ class Alarm:
         model: Trained on that day, µs: the model that it is about.
         since: When what it tells of began, by the earliest of its signals, µs.
         words: What the largest of them said.
-        confirmed: Whether outcomes that became known later show that the model did worse than its test or promised more than
-            came; ``None``: not known. Hindsight, which no policy had.
+        confirmed: Whether outcomes that became known later show that the model ranked worse than in its test, promised more
+            value than came, or was wrong about how many; ``None``: not known. Hindsight, which no policy had.
     """
 
     at: int
@@ -488,7 +488,8 @@ def confirmed(alarm: Alarm, ground: Ground, models: Models) -> bool | None:
 
     Looked at are the cohorts from four weeks before the alarm to one horizon after it, as the alarmed model decides
     about them, also where another one answered by then. It was worse where, beyond chance (95 %), scores promised more value
-    than came, or the AUC is below that of the test.
+    than came, the AUC is below that of the test, or outcomes were unlike scores by more than is borne
+    (:data:`vigie.watch.concept.TOLERANCE`).
     """
     model, labels = models.at(alarm.model), ground.labels(ground.today)
     whole: Tally | None = None
@@ -504,7 +505,13 @@ def confirmed(alarm: Alarm, ground: Ground, models: Models) -> bool | None:
     if whole is None or not whole.total("rows"):
         return None
     told = figures_of(whole)
-    return bool(told["value_short"].low > 0 or told["auc"].high < model.test.get("auc", math.nan))
+    shift = told["offset"]
+    return bool(
+        told["value_short"].low > 0
+        or told["auc"].high < model.test.get("auc", math.nan)
+        or shift.low > TOLERANCE
+        or shift.high < -TOLERANCE
+    )
 
 
 def _risks(model: Model, p: np.ndarray) -> Mapping[str, np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from vigie.report.charts.axes import money_axis, share_axis
+from vigie.report.charts.axes import money_axis
 from vigie.report.charts.layers import layered, rows
 from vigie.report.language import say
 from vigie.report.palette import AMBER, BLUE, GREEN, GREY, INK, MUTED, VERMILLION
@@ -89,7 +89,7 @@ class Lane:
 
 
 def lanes(found: Sequence[Lane], begin: int, end: int, changes: Sequence[int] = (), *, width: int) -> alt.LayerChart:
-    """A lane for each policy: bars where something rang, a diamond for each release, a cross for each refusal.
+    """A lane for each policy: bars where something rang, a diamond for each release, a triangle for each refusal.
 
     Args:
         found: From the top down.
@@ -111,7 +111,7 @@ def lanes(found: Sequence[Lane], begin: int, end: int, changes: Sequence[int] = 
     if changes:
         at = rows({"t": one // 1000} for one in changes)
         layers.append(alt.Chart(at).mark_rule(color=INK, strokeDash=[4, 3]).encode(x=x))
-    marks = (("released", GREEN, "diamond", 110), ("refused", GREY, "cross", 70))
+    marks = (("released", GREEN, "diamond", 110), ("refused", GREY, "triangle-down", 70))
     for kind, colour, shape, size in marks:
         data = rows({"label": one.label, "t": t // 1000} for one in found for t in getattr(one, kind))
         points = alt.Chart(data).mark_point(filled=True, opacity=1, color=colour, shape=shape, size=size)
@@ -126,7 +126,7 @@ def estimated_and_realised(
     *,
     width: int,
 ) -> alt.LayerChart:
-    """A share as it was estimated, with its interval, and as it came.
+    """AUC as it was estimated, with its interval, and as it came.
 
     Args:
         moments: µs since 1970 UTC.
@@ -140,6 +140,8 @@ def estimated_and_realised(
     x = alt.X("t:T", axis=alt.Axis(title=None, tickCount=8 if width > WIDTH else 4))
     base = alt.Chart(data)
     band = base.mark_area(color=BLUE, opacity=0.18).encode(x=x, y=alt.Y("a:Q", scale=scale), y2="b:Q")
-    line = base.mark_line(color=BLUE).encode(x=x, y=alt.Y("v:Q", scale=scale, axis=share_axis(say("AUC"))))
+    line = base.mark_line(color=BLUE).encode(
+        x=x, y=alt.Y("v:Q", scale=scale, axis=alt.Axis(title=say("AUC"), format=".2f", tickCount=5))
+    )
     dots = base.mark_point(filled=True, size=46, opacity=1, color=VERMILLION).encode(x=x, y=alt.Y("r:Q", scale=scale))
     return layered(band, line, dots, width=width, height=260)
