@@ -14,6 +14,7 @@ from vigie.cli import (
     erase,
     evaluate,
     explore,
+    export,
     features,
     fleet,
     incidents,
@@ -98,6 +99,9 @@ program.add_typer(
 )
 program.command("up", rich_help_panel="Use")(up.up)
 program.add_typer(up.group, name="schedule", help="Steps of the project when they are due.", rich_help_panel="Use")
+program.add_typer(
+    export.group, name="export", help="Steps of the project for other orchestrators.", rich_help_panel="Use"
+)
 program.command("watch", rich_help_panel="Watch")(watch.watch)
 program.command("rehearse", rich_help_panel="Watch")(rehearse.rehearse)
 program.add_typer(
