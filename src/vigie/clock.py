@@ -6,7 +6,7 @@ Every other module is given a :class:`Clock` or a moment. Moments are ``int`` mi
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
@@ -40,6 +40,48 @@ class FixedClock:
     def now(self) -> int:
         """The moment it was given."""
         return self.moment
+
+
+@dataclass(frozen=True, slots=True)
+class AcceleratedClock:
+    """A clock that runs faster than the machine's: to see months of a stack in an hour.
+
+    Attributes:
+        start: What it tells at *anchor*, µs UTC.
+        rate: How many times as fast it runs.
+        anchor: A moment of *real*, µs UTC: processes that have the same one tell the same time.
+        real: The clock that it follows.
+    """
+
+    start: int
+    rate: float
+    anchor: int
+    real: Clock = field(default_factory=SystemClock)
+
+    def now(self) -> int:
+        """Microseconds since 1970-01-01 UTC."""
+        return self.start + int((self.real.now() - self.anchor) * self.rate)
+
+    @property
+    def text(self) -> str:
+        """As :func:`parse_accelerated` reads it."""
+        return f"{iso(self.start)}@{iso(self.anchor)}*{self.rate:g}"
+
+
+def parse_accelerated(text: str) -> AcceleratedClock:
+    """The clock that ``MOMENT@ANCHOR*RATE`` spells.
+
+    >>> parse_accelerated("2011-03-01@2026-11-22*3600").text
+    '2011-03-01T00:00:00Z@2026-11-22T00:00:00Z*3600'
+
+    Raises:
+        ValueError: *text* is not of that form, or the rate is not above 0.
+    """
+    start, _, rest = text.partition("@")
+    anchor, _, rate = rest.partition("*")
+    if not 0 < float(rate) < 1e9:
+        raise ValueError(f"{rate} is no rate")
+    return AcceleratedClock(parse_moment(start), float(rate), parse_moment(anchor))
 
 
 def stopwatch() -> float:

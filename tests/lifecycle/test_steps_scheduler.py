@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.clock import iso, parse_moment
+from vigie.clock import AcceleratedClock, iso, parse_accelerated, parse_moment
 from vigie.journal.ledger_sqlite import SqliteLedger
 from vigie.lifecycle import steps_scheduler
 from vigie.lifecycle.project import Project
@@ -332,6 +332,39 @@ def test_runs_of_long_ago_are_forgotten_but_the_last(tmp_path: Path) -> None:
 
     assert len(stage.begun) == 12
     assert 3 <= len(stage.states("ingest")) <= 5
+
+
+def test_on_a_faster_clock_steps_are_told_its_time_and_pauses_are_shorter(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.ingest]\nevery = "1h"\n[schedule.watch]\nevery = "1d"\n')
+    clock = AcceleratedClock(parse_moment("2011-03-01"), 3_600, BEGIN, stage.clock)
+    project = Project.open(tmp_path, "", clock)
+    begun: list[Fake] = []
+
+    def begin(piece: Piece, command: list[str]) -> Fake:
+        begun.append(Fake(piece, command, code=0))
+        return begun[-1]
+
+    scheduler = Scheduler(project, stage.ledger, begin, lambda *line: stage.told.append(line))
+    assert scheduler.tick() == pytest.approx(1.0)
+    for _ in range(60):
+        stage.clock.moment += 500_000  # half a second is half an hour
+        scheduler.tick()
+
+    assert begun[0].command == ["ingest", "--as-of", "2011-03-01T01:00:00Z"]
+    assert len([one for one in begun if one.piece.step == "ingest"]) in (29, 30)
+    assert ["watch", "--as-of"] in [one.command[:2] for one in begun]
+
+
+def test_a_faster_clock_is_the_same_in_every_process_that_reads_its_text() -> None:
+    real = Now(BEGIN + 90_000_000)
+    clock = AcceleratedClock(parse_moment("2011-03-01"), 2.5, BEGIN, real)
+    again = parse_accelerated(clock.text)
+
+    assert AcceleratedClock(again.start, again.rate, again.anchor, real) == clock
+    assert clock.now() == parse_moment("2011-03-01") + 225_000_000
+    for wrong in ("2011-03-01@2026-11-22*0", "2011-03-01@2026-11-22", "soon@2026-11-22*2"):
+        with pytest.raises(ValueError):
+            parse_accelerated(wrong)
 
 
 @given(st.lists(st.tuples(st.integers(1, 200), st.sampled_from(["end", "fail", "kill", "live", "wait"])), max_size=40))

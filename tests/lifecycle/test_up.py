@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from up_shop import EVERYTHING, make_project
 
+from vigie.cli.program import program
 from vigie.clock import FixedClock, SystemClock
 from vigie.errors import SettingsError
 from vigie.journal.ledger_sqlite import SqliteLedger
@@ -26,7 +28,7 @@ from vigie.lifecycle.project import Project
 from vigie.lifecycle.steps import Piece
 from vigie.lifecycle.steps_runs import runs_of
 from vigie.lifecycle.supervisor import Service, only_one, refuse_taken
-from vigie.lifecycle.up import plan_up
+from vigie.lifecycle.up import accelerated, plan_up
 
 PATIENCE = 180.0
 
@@ -244,6 +246,26 @@ def test_the_plan_says_what_runs_where_and_what_does_not(tmp_path: Path) -> None
 
     assert [(one.name, one.port) for one in planned.services] == [("serve", 9001)]
     assert set(planned.left_out) == {"scheduler", "mlflow"}
+
+
+def test_a_faster_clock_goes_on_where_it_was(tmp_path: Path) -> None:
+    begin, real = 1_300_000_000_000_000, SystemClock().now()
+    first = accelerated(tmp_path, begin, 60.0, FixedClock(real))
+    again = accelerated(tmp_path, begin, 60.0, FixedClock(real + 10_000_000))
+    other = accelerated(tmp_path, begin, 30.0, FixedClock(real + 10_000_000))
+
+    assert again.text == first.text
+    assert other.anchor > first.anchor
+    project = make_project(tmp_path / "shop", '[schedule.ingest]\nevery = "1h"\n', trained=False)
+    for service in plan_up(project, clock=first).services[:2]:
+        assert service.arguments[-2:] == ("--as-of", first.text)
+
+
+@pytest.mark.parametrize("words", [["--rate", "60"], ["--as-of", "2011-03-01"]])
+def test_a_faster_clock_needs_a_beginning_and_a_rate(tmp_path: Path, words: list[str]) -> None:
+    make_project(tmp_path, trained=False)
+    with pytest.raises(SettingsError, match="go together"):
+        CliRunner().invoke(program, ["up", *words, "--project", str(tmp_path)], catch_exceptions=False)
 
 
 def test_a_password_of_the_registry_is_in_no_command(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vigie.clock import Clock, FixedClock, SystemClock, parse_moment
+from vigie.clock import Clock, FixedClock, SystemClock, parse_accelerated, parse_moment
 from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def clock_of(as_of: str | None) -> Clock:
     if as_of is None:
         return SystemClock()
     try:
+        if "@" in as_of:  # a clock that goes on, as `vigie up --rate` hands it to what it starts
+            return parse_accelerated(as_of)
         return FixedClock(parse_moment(as_of))
     except ValueError as error:
         raise SettingsError(

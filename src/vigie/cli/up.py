@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,9 @@ import typer
 from rich.markup import escape
 
 from vigie.cli import screen
-from vigie.cli.arguments import Environment, Folder, open_project
-from vigie.clock import iso
+from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
+from vigie.clock import FixedClock, iso
+from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
@@ -44,20 +46,44 @@ def up(
             "--allow-insecure", help="The API listens on other addresses than loopback without authentication."
         ),
     ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate",
+            min=1e-6,
+            help="With --as-of: let time run so many times as fast from there on.",
+            show_default=False,
+        ),
+    ] = None,
     project: Folder = Path(),
     environment: Environment = None,
+    as_of: AsOf = None,
 ) -> None:
     """Run the API, the scheduler and MLflow's pages on this machine, under one process that keeps them running."""
     from vigie.lifecycle.supervisor import Supervisor, only_one, refuse_taken
-    from vigie.lifecycle.up import LOCK, STATE, plan_up, readers_beside_writers
+    from vigie.lifecycle.up import LOCK, STATE, accelerated, plan_up, readers_beside_writers
 
     opened = open_project(project, environment)
     state = opened.settings.state
     if status:
         _show_status(state / STATE)
         return
+    if (rate is None) != (as_of is None):
+        raise SettingsError(
+            "--as-of and --rate go together", remedy="--as-of 2011-03-01 --rate 3600: an hour each second"
+        )
+    clock = None
+    if rate is not None:
+        clock = accelerated(state, clock_of(as_of).now(), rate, opened.clock)
+        opened = replace(opened, clock=clock)
     planned = plan_up(
-        opened, without=without or (), host=host, port=port, mlflow_port=mlflow_port, allow_insecure=allow_insecure
+        opened,
+        clock=clock,
+        without=without or (),
+        host=host,
+        port=port,
+        mlflow_port=mlflow_port,
+        allow_insecure=allow_insecure,
     )
     if plan:
         _show_plan(planned)
@@ -113,20 +139,24 @@ def run(
     ] = False,
     project: Folder = Path(),
     environment: Environment = None,
+    as_of: AsOf = None,
 ) -> None:
     """Run the steps of [schedule] when they are due, until stopped. `vigie up` does so beside the API."""
-    from vigie.errors import SettingsError
     from vigie.lifecycle.rollout import ledger_of
     from vigie.lifecycle.steps_schedule import schedules_of
     from vigie.lifecycle.supervisor import only_one
     from vigie.lifecycle.up import SCHEDULER_LOCK, STEP_GRACE, run_scheduler
 
-    opened = open_project(project, environment)
+    opened = open_project(project, environment, as_of)
     if not schedules_of(opened.settings.schedule):
         raise SettingsError(
             "nothing is scheduled",
             where="vigie.toml",
             remedy='write for example [schedule.ingest] and every = "1h" below it',
+        )
+    if isinstance(opened.clock, FixedClock):
+        raise SettingsError(
+            "a scheduler needs a clock that goes", where="--as-of", remedy="leave --as-of out; see vigie up --rate"
         )
     told = _teller(opened, 12, timed=not untimed)
 

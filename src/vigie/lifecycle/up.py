@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.clock import Clock, stopwatch
+from vigie.clock import AcceleratedClock, Clock, parse_accelerated, stopwatch
 from vigie.errors import DefinitionError, SettingsError, did_you_mean
 from vigie.lifecycle.steps import Piece
 from vigie.lifecycle.steps_schedule import Schedule, following, schedules_of
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 SERVICES = ("serve", "scheduler", "mlflow")
 LOCK, SCHEDULER_LOCK, STATE = "up.lock", "scheduler.lock", "up.json"
-"""Files of the state folder: held by the supervisor and by the scheduler; which processes run."""
+CLOCK = "up-clock"
+"""Files of the state folder: held by the supervisor and by the scheduler; which processes run; the clock of a faster stack."""
 STEP_GRACE = 10.0
 """Seconds that a step may take to end; whatever it was at is gone on with later."""
 BUSY_SECONDS = 60
@@ -55,6 +57,7 @@ def plan_up(
     port: int | None = None,
     mlflow_port: int | None = None,
     allow_insecure: bool = False,
+    clock: AcceleratedClock | None = None,
 ) -> UpPlan:
     """The stack of *project*.
 
@@ -65,6 +68,7 @@ def plan_up(
         port: Of the API; likewise.
         mlflow_port: Of MLflow's pages; ``None``: as ``[up]`` says.
         allow_insecure: Handed to ``vigie serve``.
+        clock: By which API and steps live; ``None``: the machine's.
 
     Raises:
         SettingsError: ``[schedule]`` or ``[up]`` cannot be meant, or there is no such service.
@@ -76,6 +80,7 @@ def plan_up(
             )
     settings = project.settings
     place = Piece("ingest").place(str(settings.root), settings.environment)
+    place += ["--as-of", clock.text] if clock is not None else []
     left_out = dict.fromkeys(without, "--without")
     schedules = schedules_of(settings.schedule)
     if not schedules:
@@ -234,3 +239,24 @@ def _loop(scheduler: Scheduler, bell: Doorbell, hear: Callable[[], bool], *, onc
                 return
             look = stopwatch() + wait
         bell.wait(look - stopwatch())
+
+
+def accelerated(state: Path, start: int, rate: float, real: Clock) -> AcceleratedClock:
+    """The clock of a stack that lives faster; the one of an earlier ``vigie up`` that was told the same goes on.
+
+    Args:
+        state: Folder in which its text is kept.
+        start: What it tells at first, µs UTC.
+        rate: How many times as fast as *real* it runs.
+        real: The machine's.
+    """
+    path = state / CLOCK
+    if path.exists():
+        before = parse_accelerated(path.read_text("utf-8"))
+        if (before.start, before.rate) == (start, rate):
+            return before
+    # Of a whole second, as its text has it: processes that read it must tell the same time.
+    made = AcceleratedClock(start, rate, real.now() // 1_000_000 * 1_000_000)
+    state.mkdir(parents=True, exist_ok=True)
+    path.write_text(made.text, "utf-8")
+    return made
