@@ -19,8 +19,9 @@ from vigie import clock
 from vigie.clock import FixedClock, iso, parse_moment
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.rehearse import Rehearsal, period_moment, rehearse
+from vigie.lifecycle.rehearse import Rehearsal, rehearse
 from vigie.lifecycle.rehearse_models import rehearsal_options
+from vigie.lifecycle.rehearse_policy import period_moment
 
 HERE = Path(__file__).resolve().parents[1]
 RETAIL = HERE.parents[1] / "shared" / "data" / "online_retail.parquet"

@@ -25,12 +25,13 @@ from vigie.features.training_set import build_feature_set, outcomes_at
 from vigie.lifecycle import rehearse_models
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.rehearse import Outcome, Rehearsal, period_moment, rehearse
+from vigie.lifecycle.rehearse import Outcome, Rehearsal, rehearse
 from vigie.lifecycle.rehearse_ground import Ground, ground_of
 from vigie.lifecycle.rehearse_models import Models, rehearsal_options
 from vigie.lifecycle.rehearse_page import rehearsal_page
-from vigie.lifecycle.rehearse_policy import length_of, rule_of, rules_of
-from vigie.lifecycle.rehearse_run import Conduct, PolicyRun, rehearsed
+from vigie.lifecycle.rehearse_policy import length_of, period_moment, rule_of, rules_of
+from vigie.lifecycle.rehearse_records import PolicyRun
+from vigie.lifecycle.rehearse_run import Conduct, rehearsed
 from vigie.training.gate import GateOptions
 
 BEGIN, END = START + 160 * DAY, START + 240 * DAY
@@ -430,7 +431,7 @@ def test_the_command_says_what_it_needs(folder: Path) -> None:
 
 def test_alarms_are_told_true_from_false_by_a_change_that_is_known(ground: Ground, models: Models) -> None:
     from vigie.lifecycle.rehearse import _delay, _true
-    from vigie.lifecycle.rehearse_run import Alarm
+    from vigie.lifecycle.rehearse_records import Alarm
 
     def alarm(day: int, model: int = BEGIN) -> Alarm:
         return Alarm(START + day * DAY, None, "drift", ("VGW104",), model, START + day * DAY, "")

@@ -71,9 +71,9 @@ def rehearse(
     """Live through your own past once for each retraining policy, and say which one would have paid. Changes nothing."""
     from vigie.errors import InputError
     from vigie.lifecycle.ingest import ingest_sources
-    from vigie.lifecycle.rehearse import FOUR, conduct_of, period_moment, rehearse, write_rehearsal
+    from vigie.lifecycle.rehearse import FOUR, conduct_of, rehearse, write_rehearsal
     from vigie.lifecycle.rehearse_models import rehearsal_options
-    from vigie.lifecycle.rehearse_policy import length_of
+    from vigie.lifecycle.rehearse_policy import length_of, period_moment
     from vigie.training.candidates import chosen_candidates
 
     if not begin:

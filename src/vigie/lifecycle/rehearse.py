@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.bundle import payoff_values
-from vigie.clock import DAY, iso, parse_moment, stopwatch
+from vigie.clock import DAY, iso, stopwatch
 from vigie.definition import Score
 from vigie.errors import InputError, TrainingError
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rehearse_ground import Ground, ground_of
 from vigie.lifecycle.rehearse_models import Models
 from vigie.lifecycle.rehearse_policy import NEVER, Rule, rules_of
-from vigie.lifecycle.rehearse_run import Alarm, Conduct, Event, PolicyRun, confirmed, rehearsed
+from vigie.lifecycle.rehearse_records import Alarm, Event, PolicyRun
+from vigie.lifecycle.rehearse_run import Conduct, confirmed, rehearsed
 from vigie.lifecycle.train import part, tell
 from vigie.training.bootstrap import Resampling
 from vigie.training.evidence import Estimate
@@ -489,15 +490,3 @@ def _ends(one: Estimate) -> dict[str, float | None]:
 
 def _number(value: float) -> float | None:
     return None if not math.isfinite(value) else float(value)
-
-
-def period_moment(text: str, field: str) -> int:
-    """The moment that ``2011-03`` (the first of the month), a date or a time names, µs.
-
-    Raises:
-        InputError: It is none of them.
-    """
-    try:
-        return parse_moment(f"{text}-01" if len(text) == 7 else text)
-    except ValueError as error:
-        raise InputError(f"'{text}' is not a day", field=field, remedy="write 2011-03 or 2011-03-15") from error

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vigie.clock import DAY
+from vigie.clock import DAY, parse_moment
 from vigie.definition.moments import Every
-from vigie.errors import SettingsError, did_you_mean
+from vigie.errors import InputError, SettingsError, did_you_mean
 from vigie.features.moments import schedule
 from vigie.watch.policy import Policy, policy_of
 
@@ -92,3 +92,15 @@ def length_of(said: object, key: str) -> int:
     except DefinitionError as error:
         raise SettingsError(f"{said!r} is not a length of time", where=key, remedy="write 7d") from error
     return -(-found // DAY) * DAY
+
+
+def period_moment(text: str, field: str) -> int:
+    """The moment that ``2011-03`` (the first of the month), a date or a time names, µs.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    try:
+        return parse_moment(f"{text}-01" if len(text) == 7 else text)
+    except ValueError as error:
+        raise InputError(f"'{text}' is not a day", field=field, remedy="write 2011-03 or 2011-03-15") from error
