@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from watch_shop import Shop
+from watch_shop import Shop, watch_process
 
 from vigie.cli.program import program
-from vigie.clock import DAY, FixedClock, iso
+from vigie.clock import DAY, iso
 from vigie.errors import JournalError, SettingsError, VigieError
 from vigie.journal import Prediction, PredictionJournal
 from vigie.journal.ledger import Ledger
@@ -112,20 +112,11 @@ def test_nothing_later_than_now_is_seen(shop: Shop, ledger: Ledger) -> None:
     assert ringing(shop, ledger, before + HOUR) == set()
 
 
-def _watch_process(folder: str, now: int, barrier: Any) -> None:
-    from vigie.lifecycle.project import Project
-
-    project = Project.open(Path(folder), "", FixedClock(now))
-    ledger = ledger_of(project)
-    barrier.wait(300)
-    watch_once(project, ledger, "churn", now)
-
-
 def test_watchers_that_see_the_same_at_once_open_one_incident(shop: Shop, ledger: Ledger) -> None:
     shop.deliver(volume=0.2)
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)
-    watchers = [context.Process(target=_watch_process, args=(str(shop.folder), shop.now, barrier)) for _ in range(3)]
+    watchers = [context.Process(target=watch_process, args=(str(shop.folder), shop.now, barrier)) for _ in range(3)]
     for one in watchers:
         one.start()
     for one in watchers:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vigie.clock import DAY, FixedClock, parse_moment
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import ledger_of
+from vigie.lifecycle.watching import watch_once
 
 BEGIN = parse_moment("2026-03-02")  # a Monday
 FILE = """
@@ -74,3 +77,11 @@ def _iso(moment: int) -> str:
     from vigie.clock import iso
 
     return iso(moment)
+
+
+def watch_process(folder: str, now: int, barrier: Any) -> None:
+    """A watcher in a process of its own, which loads this module by its name."""
+    project = Project.open(Path(folder), "", FixedClock(now))
+    ledger = ledger_of(project)
+    barrier.wait(300)
+    watch_once(project, ledger, "churn", now)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vigie.clock import DAY
@@ -251,6 +251,7 @@ ALL = (LATE, NULLS, SPENT, AGE, SCORES, VALUE, ERRORS, FEWER)
 
 
 @given(st.lists(st.sets(st.sampled_from(range(len(ALL)))), min_size=1, max_size=12), st.integers(1, 40))
+@example([{2, 3, 4, 5, 7}, {0, 2, 4}, {0, 1, 2, 3}], 1)
 def test_whatever_happens_each_ringing_signal_is_in_one_incident(steps: list[set[int]], hours: int) -> None:
     log = Log()
     for i, rings in enumerate(steps):

@@ -236,23 +236,23 @@ def next_moves(
     """
     sources = {name: frozenset(of) for name, of in (reads or {}).items()}
     groups = grouped([one for one in signals if one.rings], sources)
+    same = [_same(standing, group, now, policy) for group in groups]
+    kept = _kept(groups, same)
+    taken = {one.id for one in kept.values()}
     moves: list[Move] = []
-    taken: dict[str, Group] = {}
     merged: set[str] = set()
     opened = len(standing.incidents)
-    for group in groups:
-        same = [one for one in _same(standing, group, now, policy) if one.id not in taken and one.id not in merged]
+    for n, group in enumerate(groups):
         facts = _facts(group, policy, suspects(group, deployments, importance or {}))
-        if not same:
+        if n not in kept:
             opened += 1
             moves.append(Move(OPENED, {"incident": f"{score}-{opened}", **facts}))
             continue
-        kept, *others = same
-        taken[kept.id] = group
-        moves += _of_known(kept, facts)
-        for other in others:
-            merged.add(other.id)
-            moves.append(Move(RESOLVED, {"incident": other.id, "by": "", "reason": f"one with {kept.id}"}))
+        moves += _of_known(kept[n], facts)
+        for other in same[n]:
+            if other.id not in taken and other.id not in merged:
+                merged.add(other.id)
+                moves.append(Move(RESOLVED, {"incident": other.id, "by": "", "reason": f"one with {kept[n].id}"}))
     given = {(one.score, one.code) for one in signals} | {(one.score, one.code, one.subject) for one in signals}
     for incident in standing.ongoing:
         if incident.id in taken or incident.id in merged:
@@ -394,6 +394,24 @@ def _same(standing: Standing, group: Group, now: int, policy: Policy) -> list[In
             found.append(incident)
     going = [one for one in found if one.ongoing]
     return going or found[-1:]
+
+
+def _kept(groups: Sequence[Group], same: Sequence[Sequence[Incident]]) -> dict[int, Incident]:
+    """The incident that each group goes on as, the oldest, by the group's position; groups without one begin another.
+
+    What has the very cause of another group is that one's: else a group would take it away, and the other one would begin
+    anew at every look.
+    """
+    causes = [group.cause.key for group in groups]
+    kept: dict[int, Incident] = {}
+    taken: set[str] = set()
+    for n in range(len(groups)):
+        others = {*causes[:n], *causes[n + 1 :]} - {causes[n]}
+        free = [one for one in same[n] if one.id not in taken and one.cause.key not in others]
+        if free:
+            kept[n] = free[0]
+            taken.add(free[0].id)
+    return kept
 
 
 def _of_known(incident: Incident, facts: Mapping[str, Any]) -> list[Move]:
