@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import msgspec
@@ -116,6 +117,21 @@ def test_a_damaged_line_inside_names_its_place(tmp_path: Path) -> None:
     path.write_bytes(lines[0] + b"{garbage}\n" + lines[2])
     with pytest.raises(JournalError, match=r"jsonl:2: not a prediction"):
         list(read(tmp_path))
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_nothing_of_what_was_appended_stays_in_memory(tmp_path: Path, kind: type) -> None:
+    journal, several = PredictionJournal(tmp_path), kind(events(2))
+    journal.append(several)
+    tracemalloc.start()
+    try:
+        for _ in range(2_000):
+            journal.append(kind(several))
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    journal.close()
+    assert grown < 20_000
 
 
 def test_threads_share_a_journal(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ class PredictionJournal:
         """
         if not events:
             return True
-        lines = self._encode(events)
+        # msgspec (0.22) keeps a reference to whatever else than a list it encodes as lines.
+        lines = self._encode(events if type(events) is list else list(events))
         try:
             with self._lock:
                 self._write(lines, events[0].at)

@@ -174,7 +174,7 @@ class Scoring:
                     return None
                 values = {name: found[name] for name in self._scorer.inputs}
             event = self._event(new_identifier(asked.at), row, values, self._scorer.score_one(values), asked, drawn)
-            self._journal.append((event,), settle=False)
+            self._journal.append([event], settle=False)
         except VigieError as error:
             raise from_error(error) from error
         if self._journal.power:
