@@ -166,6 +166,17 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "train": {
         "memory": "bytes that a training set's history may take before it is processed in parts; default 2 GiB",
+        "models": "list of candidates to try; default: all",
+        "split": "share of the rows kept for the test; default 0.2 in time, else 0.25",
+        "seed": "of every random choice; default 0",
+        "folds": "of the cross-validation; default 5, and 3 beyond 100,000 rows",
+        "row_budget": "rows on which a slow candidate is cross-validated at most; default 20000",
+        "trials": "sets of parameters looked at besides the defaults; default: by the number of rows",
+        "method": "how a search picks the next set: bayesian, random or grid; default bayesian",
+        "objective": "what a search goes by: log_loss, value or auc; default log_loss",
+        "imbalance": "what is done about a rare class: none, weights, undersample or oversample; default none",
+        "stack": "whether a combination of the best candidates is tried too; default true",
+        "select": "whether the winner is tried on fewer features; default true",
         "threads": "threads used for learning; default 2",
         "workers": "processes that search parameters; the result does not depend on it; default 2",
         "search": "SQLAlchemy URL of the database in which searches are kept, so that they are resumed and other machines can "

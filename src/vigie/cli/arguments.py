@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +52,17 @@ def clock_of(as_of: str | None) -> Clock:
 
 
 def open_project(folder: Path, environment: str | None, as_of: str | None = None) -> Project:
-    """The project in *folder* or above it."""
-    from vigie.lifecycle.project import Project
+    """The project in *folder* or above it.
 
-    return Project.open(folder, environment, clock_of(as_of))
+    Without *as_of* it is now: in a state folder in which ``vigie up --rate`` was ever started, by that faster clock.
+
+    Raises:
+        SettingsError: There is no project, its settings cannot be meant, or *as_of* is not a date.
+    """
+    from vigie.lifecycle.project import CLOCK, Project
+
+    opened = Project.open(folder, environment, clock_of(as_of))
+    faster = opened.settings.state / CLOCK
+    if as_of is not None or not faster.exists():
+        return opened
+    return replace(opened, clock=clock_of(faster.read_text("utf-8").strip()))

@@ -62,17 +62,13 @@ def evaluate(
     """Train and test anew in every outer fold, and say what the score is worth. Nothing is registered."""
     from vigie.lifecycle.evaluate import evaluate_score
     from vigie.lifecycle.ingest import ingest_sources
-    from vigie.training import TrainOptions
+    from vigie.lifecycle.train_options import train_options
     from vigie.training.candidates import chosen_candidates
 
     opened = open_project(project, environment, as_of)
     score = opened.score(name)
     models = tuple(part.strip() for given in model or () for part in given.split(",") if part.strip()) or None
-    settings = opened.settings.train
-    options = TrainOptions(
-        models=models, seed=seed, threads=int(settings.get("threads", 2)), trials=trials,
-        workers=workers or int(settings.get("workers", 2)), code_version=opened.code_version(),
-    )  # fmt: skip
+    options = train_options(opened, models=models, seed=seed, trials=trials, workers=workers)
     chosen_candidates(options.models, has_rule=score.rule is not None)  # a wrong name is told before any work is done
     if ingest:
         with screen.stage("Ingest") as progress:

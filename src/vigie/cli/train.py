@@ -49,7 +49,7 @@ def train(
         float | None,
         typer.Option("--split", help="Share of the rows kept for the test.", show_default="0.2 in time, else 0.25"),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of every random choice.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of every random choice.", show_default="0")] = None,
     ingest: Annotated[
         bool, typer.Option("--ingest/--no-ingest", help="First ingest what is new in the sources.")
     ] = True,
@@ -62,19 +62,27 @@ def train(
             show_default="by the number of rows",
         ),
     ] = None,
-    search: Annotated[Method, typer.Option("--search", help="How the next set is picked.")] = Method.bayesian,
-    objective: Annotated[Objective, typer.Option("--objective", help="What the search goes by.")] = Objective.log_loss,
+    search: Annotated[
+        Method | None, typer.Option("--search", help="How the next set is picked.", show_default="bayesian")
+    ] = None,
+    objective: Annotated[
+        Objective | None, typer.Option("--objective", help="What the search goes by.", show_default="log_loss")
+    ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Processes that search.", show_default="2, or [train] workers"),
+        typer.Option("--workers", min=1, help="Processes that search.", show_default="2"),
     ] = None,
     imbalance: Annotated[
-        Imbalance, typer.Option("--imbalance", help="What is done about a rare class.")
-    ] = Imbalance.none,
+        Imbalance | None, typer.Option("--imbalance", help="What is done about a rare class.", show_default="none")
+    ] = None,
     stack: Annotated[
-        bool, typer.Option("--stack/--no-stack", help="Try a combination of the best candidates too.")
-    ] = True,
-    select: Annotated[bool, typer.Option("--select/--no-select", help="Try the winner on fewer features.")] = True,
+        bool | None,
+        typer.Option("--stack/--no-stack", help="Try a combination of the best candidates too.", show_default="stack"),
+    ] = None,
+    select: Annotated[
+        bool | None,
+        typer.Option("--select/--no-select", help="Try the winner on fewer features.", show_default="select"),
+    ] = None,
     language: Annotated[
         str | None, typer.Option("--language", help="Of the report: en or fr.", show_default="en, or [report] language")
     ] = None,
@@ -88,20 +96,21 @@ def train(
     spark: Spark = None,
     as_of: AsOf = None,
 ) -> None:
-    """Build the training set, try the candidates, choose the decision, write the report and register the winner."""
+    """Build the training set, try the candidates, choose the decision, write the report and register the winner.
+
+    What is not said here is as the settings have it.
+    """
     from vigie.lifecycle.ingest import ingest_sources
     from vigie.lifecycle.train import train_score
-    from vigie.training import TrainOptions
+    from vigie.lifecycle.train_options import train_options
     from vigie.training.candidates import chosen_candidates
 
     opened = open_project(project, environment, as_of)
     score = opened.score(name)
-    settings = opened.settings.train
     models = tuple(part.strip() for given in model or () for part in given.split(",") if part.strip()) or None
-    options = TrainOptions(
-        models=models, split=split, seed=seed, threads=int(settings.get("threads", 2)),
-        code_version=opened.code_version(), trials=trials, method=search.value, objective=objective.value,
-        workers=workers or int(settings.get("workers", 2)), imbalance=imbalance.value, stack=stack, select=select,
+    options = train_options(
+        opened, models=models, split=split, seed=seed, trials=trials, method=search and search.value, objective=objective and objective.value, workers=workers,
+        imbalance=imbalance and imbalance.value, stack=stack, select=select,
     )  # fmt: skip
     chosen_candidates(options.models, has_rule=score.rule is not None)  # a wrong name is told before any work is done
     if ingest:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from vigie.cli import screen
 from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
-from vigie.clock import FixedClock, iso
+from vigie.clock import AcceleratedClock, FixedClock, SystemClock, iso
 from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def up(
         raise SettingsError(
             "--as-of and --rate go together", remedy="--as-of 2011-03-01 --rate 3600: an hour each second"
         )
-    clock = None
+    clock = opened.clock if isinstance(opened.clock, AcceleratedClock) else None
     if rate is not None:
-        clock = accelerated(state, clock_of(as_of).now(), rate, opened.clock)
+        clock = accelerated(state, clock_of(as_of).now(), rate, SystemClock())
         opened = replace(opened, clock=clock)
     planned = plan_up(
         opened,

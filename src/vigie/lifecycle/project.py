@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from vigie.data import Lake, Location
     from vigie.registry import Registry
 
+CLOCK = "up-clock"
+"""File of the state folder: the clock of a stack that lives faster (:func:`vigie.lifecycle.up.accelerated`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Project:

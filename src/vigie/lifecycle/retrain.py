@@ -30,7 +30,8 @@ from vigie.lifecycle.renewal import (
     write,
 )
 from vigie.lifecycle.retrain_plan import champion_of, situation_of
-from vigie.lifecycle.train import Made, make_model, part, tell, train_options
+from vigie.lifecycle.train import Made, make_model, part, tell
+from vigie.lifecycle.train_options import train_options
 from vigie.watch.policy import RetrainPlan, plan, policy_of
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def retrain(
         ledger: Of the project.
         score: Name of the score.
         forced: Whether to train whatever the criteria say.
-        options: Of the training; ``None``: as :func:`vigie.lifecycle.train.train_options` has them.
+        options: Of the training; ``None``: as :func:`vigie.lifecycle.train_options.train_options` has them.
         signals: What watchers say; ``None``: they are asked, and incidents follow.
         by: Who wants it, for the history.
         progress: Told what is being done and the share done.

@@ -167,7 +167,7 @@ def _new_rows(project: Project, score: str, champion: ModelVersion | None, now: 
 
     The training set is built for it: a criterion about rows costs as long as that takes.
     """
-    from vigie.lifecycle.train import train_options
+    from vigie.lifecycle.train_options import train_options
     from vigie.lifecycle.training_rows import training_set_of
 
     try:

@@ -78,15 +78,6 @@ class Made:
         return tuple(sorted({found.code for found in self.result.findings if found.severity is Severity.ERROR}))
 
 
-def train_options(project: Project) -> TrainOptions:
-    """What a training does that nobody gave options: the defaults, and ``[train]`` of ``vigie.toml``."""
-    from vigie.training import TrainOptions
-
-    said = project.settings.train
-    threads, workers = int(said.get("threads", 2)), int(said.get("workers", 2))
-    return TrainOptions(threads=threads, workers=workers, code_version=project.code_version())
-
-
 def train_score(
     project: Project,
     score: Score,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vigie.clock import AcceleratedClock, Clock, parse_accelerated, stopwatch
 from vigie.errors import DefinitionError, SettingsError, did_you_mean
+from vigie.lifecycle.project import CLOCK
 from vigie.lifecycle.steps import Piece
 from vigie.lifecycle.steps_schedule import Schedule, following, schedules_of
 from vigie.lifecycle.steps_scheduler import Scheduler, Told
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 SERVICES = ("serve", "scheduler", "mlflow")
 LOCK, SCHEDULER_LOCK, STATE = "up.lock", "scheduler.lock", "up.json"
-CLOCK = "up-clock"
-"""Files of the state folder: held by the supervisor and by the scheduler; which processes run; the clock of a faster stack."""
+"""Files of the state folder: held by the supervisor and by the scheduler; which processes run."""
 STEP_GRACE = 10.0
 """Seconds that a step may take to end; whatever it was at is gone on with later."""
 BUSY_SECONDS = 60
