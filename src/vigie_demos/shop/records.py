@@ -51,6 +51,7 @@ class Period:
     start: date
     days: int
     shock_day: int | None
+    price_rise: float = PRICE_RISE
 
     def moment(self, day: Integers | int) -> npt.NDArray[np.int64]:
         """Microseconds UTC at the beginning of a day."""
@@ -131,7 +132,7 @@ def _orders(
     discount = np.where(discounted, rng.choice([0.05, 0.1, 0.2, 0.3], n), 0.0)
     price = CATEGORY_PRICE[category] * level[who] * rng.lognormal(0.0, 0.3, n) * items * (1 - discount)
     if period.shock_day is not None:
-        price = np.where(days >= period.shock_day, price * PRICE_RISE, price)
+        price = np.where(days >= period.shock_day, price * period.price_rise, price)
     made = period.moment(days) + _in_day(rng, n)
     delay = rng.integers(1, 10, n) * MINUTE
     late = rng.random(n) < blemishes.late

@@ -22,11 +22,11 @@ import polars as pl
 from vigie.errors import SettingsError
 from vigie_demos.shop.lives import HORIZONS, Lives, Promotion, live
 from vigie_demos.shop.mechanism import SEGMENTS
-from vigie_demos.shop.records import Blemishes, Period, customer_ids, tables, times
+from vigie_demos.shop.records import PRICE_RISE, Blemishes, Period, customer_ids, tables, times
 
 CHUNK = 50_000
 """Customers simulated at once; part of what a seed means."""
-SHOCK = 2.0
+FLIGHT = 2.0
 """Factor of a price shock on the hazard, at price sensitivity 1."""
 
 __all__ = ["Blemishes", "Promotion", "Truth", "World", "chunks", "generate"]
@@ -83,6 +83,8 @@ def generate(
     end: date = date(2026, 1, 1),
     *,
     price_shock: date | None = None,
+    price_rise: float = PRICE_RISE,
+    flight: float = FLIGHT,
     campaigns: tuple[Promotion, ...] = (),
     scale: float = 1.0,
     blemishes: Blemishes | None = None,
@@ -94,7 +96,9 @@ def generate(
         customers: How many; three fifths were there before *start*, the others join on the way.
         start: First day.
         end: Day after the last.
-        price_shock: From this day on prices are 12 % higher and the hazard is doubled, more for bargain hunters.
+        price_shock: From this day on prices are higher, and so is the hazard, more for bargain hunters.
+        price_rise: Factor of the shock on prices.
+        flight: Factor of the shock on the hazard, at price sensitivity 1.
         campaigns: Promotions, each with a random control group.
         scale: Factor on how often customers order and visit.
         blemishes: What is wrong with the tables; left out: a little of everything.
@@ -104,7 +108,16 @@ def generate(
     """
     parts = list(
         chunks(
-            seed, customers, start, end, price_shock=price_shock, campaigns=campaigns, scale=scale, blemishes=blemishes
+            seed,
+            customers,
+            start,
+            end,
+            price_shock=price_shock,
+            price_rise=price_rise,
+            flight=flight,
+            campaigns=campaigns,
+            scale=scale,
+            blemishes=blemishes,
         )
     )
     if len(parts) == 1:
@@ -125,6 +138,8 @@ def chunks(
     end: date = date(2026, 1, 1),
     *,
     price_shock: date | None = None,
+    price_rise: float = PRICE_RISE,
+    flight: float = FLIGHT,
     campaigns: tuple[Promotion, ...] = (),
     scale: float = 1.0,
     blemishes: Blemishes | None = None,
@@ -141,8 +156,8 @@ def chunks(
     shock_day = (price_shock - start).days if price_shock else None
     shock = np.ones(days + max(HORIZONS))
     if shock_day is not None:
-        shock[max(shock_day, 0) :] = SHOCK
-    period = Period(start, days, shock_day)
+        shock[max(shock_day, 0) :] = flight
+    period = Period(start, days, shock_day, price_rise)
     for number, first in enumerate(range(0, customers, CHUNK)):
         count = min(CHUNK, customers - first)
         fate, chance = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, number]).spawn(2))
