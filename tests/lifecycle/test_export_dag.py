@@ -203,7 +203,7 @@ def test_tasks_are_commands_of_vigie(project: Project, airflow: None) -> None:
 
     assert shlex.split(commands["ship"]) == ["vigie", "journal", "ship", "--project", "/srv/it's", "--env", "prod"]
     assert (
-        "vigie score churn --as-of {{ data_interval_end.strftime('%Y-%m-%dT%H:%M:%SZ') }} --project"
+        "vigie score churn --once --as-of {{ data_interval_end.strftime('%Y-%m-%dT%H:%M:%SZ') }} --project"
         in commands["score_churn"]
     )
     assert "--as-of" in commands["watch"] and "--as-of" not in commands["retrain_win"]
@@ -224,7 +224,7 @@ def test_state_machines_keep_the_rules_of_the_language(project: Project) -> None
     assert list(machine["States"]) == ["ingest", "score", "retrain", "all done?", "a step failed", "done"]
     command = machine["States"]["score"]["Branches"][0]["States"]["score churn"]["Parameters"]["Overrides"]
     assert command["ContainerOverrides"][0]["Command.$"] == (
-        r"States.Array('vigie', 'score', 'churn', '--as-of', $.moment, '--project', '/it\'s \{here\}', '--env', 'prod')"
+        r"States.Array('vigie', 'score', 'churn', '--once', '--as-of', $.moment, '--project', '/it\'s \{here\}', '--env', 'prod')"
     )
     assert machine["States"]["ingest"]["Retry"][0]["MaxAttempts"] == 4
     assert "Retry" not in machines["my_shop_watch.asl.json"]["States"]["watch"]

@@ -190,6 +190,56 @@ def test_what_is_not_the_same_run_is_not_continued(
     assert run(opened(root, Going(now + 40_000_000))).continued > 5
 
 
+def newer(project: Project, name: str) -> None:
+    """A delivery that came after the run, of what had happened before it."""
+    rows = project.lake.scan("orders").head(30).collect()
+    project.lake.append("orders", rows.with_columns(pl.lit(name).alias("id")), moment=project.clock.now())
+
+
+def test_tries_of_one_run_add_it_once_whatever_came_in_between(root: Path, project: Project) -> None:
+    first = run(project, once=True)
+    newer(project, "7000")
+    again = run(opened(root), once=True, output=root / "again.csv")  # killed before anybody heard that it was done
+
+    assert again.repeated and not first.repeated
+    assert again.run == first.run
+    assert again.model.version == first.model.version
+    for name in ("rows", "acted", "expected_value", "segments", "undecided", "example"):
+        assert getattr(again, name) == pytest.approx(getattr(first, name)), name
+    assert len(table_of(project)) == first.rows
+    assert sum("as_of" in version.metadata for version in project.lake.versions("scores_churn")) == 1
+    written = pl.read_csv(root / "again.csv", schema_overrides={"customer": pl.String})
+    assert written["customer"].to_list() == table_of(project)["customer"].to_list()
+    assert "run" not in written.columns
+
+    by_hand = run(opened(root))
+    assert not by_hand.repeated, "who asks for it gets what is known now"
+    assert len(table_of(project)) == first.rows + by_hand.rows
+
+
+def test_what_killed_tries_left_goes_with_the_one_that_is_done(root: Path, project: Project) -> None:
+    folder = project.settings.state / "batch" / "churn"
+
+    def killed(moment: int, *, once: bool) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(room, "_append_once", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                run(opened(root, FixedClock(moment)), once=once)
+
+    now = parse_moment(NOW)
+    killed(now - 60_000_000, once=True)  # its slot was left to the next one
+    killed(now, once=True)
+    newer(project, "7001")
+    killed(now, once=True)
+    killed(now, once=False)
+    killed(now + 60_000_000, once=True)
+    assert len(list(folder.iterdir())) == 5
+    run(opened(root), once=True)
+
+    left = [read_run(path) for path in folder.iterdir()]
+    assert sorted((one["as_of"] - now, "once" in one) for one in left if one) == [(0, False), (60_000_000, True)]
+
+
 def test_a_run_that_is_being_made_is_left_alone(project: Project) -> None:
     with Parts(project.settings.state / "x", {"a": 1}), pytest.raises(DataError, match="another process") as told:
         Parts(project.settings.state / "x", {"a": 1}).__enter__()

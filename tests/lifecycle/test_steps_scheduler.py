@@ -252,7 +252,7 @@ def test_steps_wait_for_those_before_them_and_scores_do_not_stop_each_other(tmp_
     stage.begun[0].code = 0
     stage.pass_(scheduler, MINUTE)
     assert stage.names() == ["ingest", "score churn", "score win"]
-    assert stage.begun[1].command[:3] == ["score", "churn", "--as-of"]
+    assert stage.begun[1].command[:4] == ["score", "churn", "--once", "--as-of"]
 
     stage.begun[1].code, stage.begun[2].code = 1, 0
     stage.pass_(scheduler, 2 * MINUTE)

@@ -60,6 +60,13 @@ def score(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Continue a run that was interrupted within a day.")
     ] = True,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once",
+            help="With --as-of: add nothing where a run with --once is there of that moment, whatever model and data are now.",
+        ),
+    ] = False,
     as_of: AsOf = None,
 ) -> None:
     """Score everybody in the population and decide, within the capacity; the result is a table of the lake.
@@ -88,6 +95,6 @@ def score(
     with screen.stage(f"Score {chosen.name}") as progress:
         scored = score_base(
             opened, chosen, alias=alias, output=output, table=table, replace=replace, spark=spark, reasons=reasons,
-            resume=resume, progress=progress,
+            resume=resume, once=once, progress=progress,
         )  # fmt: skip
     summaries.scored(scored)

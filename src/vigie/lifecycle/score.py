@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 MOST_REASONS = 20
 """Reasons for one customer at most."""
+TABLE = (
+    "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle",
+)  # fmt: skip
+"""Columns of the table in the lake that are written elsewhere too; beside them are reasons and the run's identity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +81,16 @@ def score_base(
     spark: SparkSession | str | None = None,
     reasons: int = 0,
     resume: bool = True,
+    once: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> ScoredBase:
     """Score the population of this moment with the model that *alias* points at.
 
     The result is appended to the lake's table ``scores_<name>``: customer, moment, probability, decision, segment,
     expected value, gain, model version, bundle hash, identity of the run. Capacity holds over the whole base: those with the highest
-    expected gain are acted on. A run is identified by moment, model and data versions; the same run again adds nothing.
+    expected gain are acted on. A run is identified by moment, model and data versions; the same run again adds nothing. With
+    *once* it is identified by its moment alone, for tries of what is to be done once: one of them may have written the rows before
+    it was killed, and data or champion may be others since.
 
     Customers are scored in partitions, and what is scored is kept: a run that was interrupted is continued by the next
     one, if model and data are still the same. Where the clock goes, that is as of the moment of the interrupted run, for
@@ -99,6 +107,7 @@ def score_base(
         reasons: How many reasons to add for each customer, at most :data:`MOST_REASONS`: ``reason_1`` in words,
             ``reason_1_contribution`` … on the scale of the model (``docs/explanation/reasons.md``).
         resume: Continue an interrupted run.
+        once: Add nothing where a run of this moment was added with *once*; what is told, and written to *output*, is that run.
         progress: Told what is being done and the share done.
 
     Raises:
@@ -116,12 +125,17 @@ def score_base(
     if not 0 <= reasons <= MOST_REASONS:
         raise SettingsError(f"{reasons} reasons for each customer", remedy=f"ask for 0 to {MOST_REASONS}")
     target = outputs.target_of(output, table, replace=replace, root=project.settings.root)
+    folder = project.settings.state / "batch" / score.name
+    if once:
+        before = _added(project, score.name, project.clock.now(), target, reasons)
+        if before is not None:
+            _tidy(folder, before.as_of)
+            return before
     tell(progress, "load the model", 0.0)
     model = load_model(project, score.name, alias)
     asked = score_of(model.bundle, score)
-    run = _run_of(project, asked, model, reasons)
-    folder = project.settings.state / "batch" / score.name
-    if resume and not isinstance(project.clock, FixedClock):
+    run = _run_of(project, asked, model, reasons) | ({"once": True} if once else {})
+    if resume and not once and not isinstance(project.clock, FixedClock):
         run = _begun(folder, run) or run
     as_of = int(run["as_of"])
     with Parts(folder / run_key(run)[:16], run) as parts:
@@ -152,11 +166,13 @@ def score_base(
             tally.add(frame, taken)
         tell(progress, "write", 0.9)
         name = f"scores_{score.name}"
-        said = _metadata(project, asked, model, as_of)
+        said = _metadata(project, asked, model, as_of, once=once)
         repeated = _append_once(project, name, rows, said, project.clock.now())
         if target is not None:
             outputs.write(target, rows, said["run"])
         parts.remove()
+    if once:
+        _tidy(folder, as_of)
     return ScoredBase(
         model, as_of, name, tally.rows, tally.acted, tally.expected_value,
         {segment: tally.segments.get(segment, 0) for segment in scorer_segments()}, target, repeated, rule.currency,
@@ -227,10 +243,7 @@ def _as_table(rows: pl.DataFrame, model: ModelInUse, reasons: tuple[str, ...]) -
         moment=pl.from_epoch("moment", time_unit="us").dt.replace_time_zone("UTC"),
         model_version=pl.lit(model.version),
         bundle=pl.lit(model.bundle.hash),
-    ).select(
-        "customer", "moment", "probability", "decision", "segment", "expected_value", "gain", "model_version", "bundle",
-        *reasons,
-    )  # fmt: skip
+    ).select(*TABLE, *reasons)
 
 
 def _run_of(project: Project, asked: Score, model: ModelInUse, reasons: int) -> dict[str, Any]:
@@ -262,13 +275,61 @@ def _begun(folder: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:
     return max(same, key=lambda one: int(one["as_of"]), default=None)
 
 
-def _metadata(project: Project, score: Score, model: ModelInUse, as_of: int) -> dict[str, Any]:
+def _added(project: Project, score: str, as_of: int, target: Target | None, reasons: int) -> ScoredBase | None:
+    """The run of this moment that was added with ``once``, as the lake has it; ``None`` where there is none."""
+    import polars as pl
+
+    from vigie.lifecycle import outputs
+    from vigie.lifecycle.decided import Tally
+    from vigie.lifecycle.scored_rows import reason_columns
+
+    name, run = f"scores_{score}", _once_id(as_of)
+    versions = project.lake.versions(name) if project.lake.has(name) else []
+    said = next((one.metadata for one in versions if one.metadata.get("run") == run), None)
+    if said is None:
+        return None
+    model = load_model(project, score, str(said["model"]))
+    rule, tally = model.bundle.decision, Tally()
+    rows = project.lake.scan(name).filter(pl.col("run") == run).collect(engine="streaming").sort("customer", "moment")
+    tally.add(rows, (rows["decision"] == rule.act).fill_null(value=False).to_numpy())
+    if target is not None:
+        shown = [*TABLE, *(one for one in reason_columns(reasons) if one in rows.columns)]
+        outputs.write(target, lambda: [rows.select(shown)], run)
+    return ScoredBase(
+        model, as_of, name, tally.rows, tally.acted, tally.expected_value,
+        {segment: tally.segments.get(segment, 0) for segment in scorer_segments()}, target, True, rule.currency,
+        tally.example, tally.undecided, run,
+    )  # fmt: skip
+
+
+def _once_id(as_of: int) -> str:
+    """Identity of a run that its moment alone identifies."""
+    import hashlib
+
+    return hashlib.sha256(f"once {as_of}".encode()).hexdigest()
+
+
+def _tidy(folder: Path, as_of: int) -> None:
+    """Throw away what killed tries left: of this run, and of earlier ones whose slot was left to this one."""
+    from vigie.data.file_lock import locked
+    from vigie.lifecycle.parts import read_run
+
+    for path in folder.glob("*") if folder.is_dir() else ():
+        run = read_run(path)
+        if run is None or not run.get("once") or int(run["as_of"]) > as_of:
+            continue
+        with locked(path / ".lock", wait=False) as lock:
+            if lock is not None:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _metadata(project: Project, score: Score, model: ModelInUse, as_of: int, *, once: bool) -> dict[str, Any]:
     import hashlib
 
     versions = {name: project.lake.version(name) for name in sorted(score.sources)}
     key = f"{as_of} {model.bundle.hash} {versions}"
     return {
-        "run": hashlib.sha256(key.encode()).hexdigest(),
+        "run": _once_id(as_of) if once else hashlib.sha256(key.encode()).hexdigest(),
         "as_of": iso(as_of),
         "model": model.version,
         "data": versions,

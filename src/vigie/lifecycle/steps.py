@@ -54,7 +54,7 @@ class Piece:
         words = {
             "ingest": ["ingest"],
             "ship": ["journal", "ship"],
-            "score": ["score", self.score],
+            "score": ["score", self.score, "--once"],  # a try may have written the rows before it was killed
             "watch": ["watch"],
             "retrain": ["retrain", self.score, "--no-ingest", "--by", "schedule"],
         }[self.step]
