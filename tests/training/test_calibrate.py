@@ -181,3 +181,16 @@ def test_the_same_rows_give_the_same_map() -> None:
 def test_scores_that_are_all_alike_are_left_as_they_are() -> None:
     chosen = choose_map(np.full(100, 0.3), np.arange(100) % 2)
     assert chosen.calibration.kind == "identity" and chosen.losses == {}
+
+
+@pytest.mark.parametrize("fit", [fit_sigmoid, fit_beta, fit_isotonic])
+@pytest.mark.parametrize("folds", [[0.3], [0.21, 0.34, 0.28]])
+def test_scores_that_say_the_same_to_everybody_of_a_fold_become_the_share_of_positives(fit, folds: list[float]) -> None:
+    """Between folds they differ, by the share of positives then; that is no ranking, and no slope can be learned of it."""
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(len(folds)), 1_500)
+    p = np.array(folds)[groups]
+    y = (rng.random(len(p)) < p).astype(np.int8)
+    for _ in range(2):
+        assert np.abs(fit(p, y, groups).apply(p) - y.mean()).max() < 0.005
+        p = p + 1e-13 * rng.random(len(p))  # nor is what rounding leaves

@@ -30,6 +30,8 @@ CLOSE = 1e-9
 """Newton's last step; what is left after it is about its square."""
 RIDGE = 1e-6
 HALVINGS = 30
+FLAT = 1e-9
+"""Log-odds by which the scores of a fold differ at most where they are taken for one and the same."""
 LOOKED_AT = 2_000
 """Scores, evenly picked, that the mean of a map is taken over where there are more."""
 
@@ -110,9 +112,11 @@ def fit_isotonic(p: np.ndarray, y: np.ndarray, groups: Groups = None) -> Calibra
         y: Labels, 0 or 1.
         groups: Fold of each row; ``None``: all of one.
     """
+    target, z = _smoothed(y), log_odds(p)
+    if float(np.ptp(z)) <= FLAT:
+        return fit_sigmoid(p, y, groups)
     if groups is None or groups.min() == groups.max():
         return _steps(p, y)
-    target, z = _smoothed(y), log_odds(p)
     slopes, offsets, number = _within(z[:, None], target, groups)
     slope = float(slopes[0])
     if slope <= LEAST_SLOPE:
@@ -156,12 +160,19 @@ def _smoothed(y: np.ndarray) -> np.ndarray:
 def _within(columns: np.ndarray, target: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes of *columns*, shape (n, k), with an offset for each group; the offsets; and the number of each row's group.
 
-    Newton's method; offsets are eliminated from each step, since no two groups share a row.
+    Newton's method; offsets are eliminated from each step, since no two groups share a row. A column that is the same for all
+    rows of each group (the share of positives, said to everybody) says nothing beside the offsets: its slope is 0.
     """
-    center, scale = columns.mean(axis=0), columns.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    x = (columns - center) / scale
     own = np.zeros(len(target), np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
+    varies = _varies(columns, own)
+    if not varies.all():
+        slopes = np.zeros(columns.shape[1])
+        if varies.any():
+            slopes[varies], offsets, own = _within(columns[:, varies], target, groups)
+            return slopes, offsets, own
+        return slopes, log_odds(np.bincount(own, target) / np.bincount(own)), own
+    center, scale = columns.mean(axis=0), columns.std(axis=0)
+    x = (columns - center) / scale
     count, width = int(own.max()) + 1, x.shape[1]
     slopes, offsets = np.zeros(width), np.zeros(count)
     for _ in range(ITERATIONS):
@@ -181,6 +192,15 @@ def _within(columns: np.ndarray, target: np.ndarray, groups: Groups) -> tuple[np
         if largest < CLOSE:
             break
     return slopes / scale, offsets - (slopes / scale) @ center, own
+
+
+def _varies(columns: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Whether each of *columns*, shape (n, k), differs between rows of any one group, numbers *own* from 0."""
+    order = np.argsort(own, kind="stable")
+    starts = np.searchsorted(own[order], np.arange(int(own.max()) + 1))
+    sorted_columns = columns[order]
+    spread = np.maximum.reduceat(sorted_columns, starts) - np.minimum.reduceat(sorted_columns, starts)
+    return np.asarray(spread.max(axis=0) > FLAT)
 
 
 def _level(known: np.ndarray, target: np.ndarray) -> float:
