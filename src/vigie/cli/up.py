@@ -102,7 +102,9 @@ def up(
         for name, why in planned.left_out.items():
             told("info", "up", f"no {name}: {why}")
         root = opened.settings.root
-        Supervisor(planned.services, root, told, state / STATE, grace=planned.grace, lock=lock).run()
+        Supervisor(
+            planned.services, root, told, state / STATE, grace=planned.grace, lock=lock, probing=planned.probing
+        ).run()
 
 
 @group.command("show")

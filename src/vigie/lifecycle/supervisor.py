@@ -17,6 +17,7 @@ from pathlib import Path
 from vigie.clock import Clock, iso, stopwatch
 from vigie.errors import SettingsError
 from vigie.lifecycle.supervisor_child import Child, Doorbell
+from vigie.lifecycle.supervisor_probe import Probe, Probing
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a service that ended is started again: the first time, doubled each time, and at most."""
@@ -39,6 +40,7 @@ class Service:
         url: Where it answers; empty where it does not.
         port: On which it listens; 0: none.
         host: The address that it listens on.
+        probe: What of *url* is asked for to see whether it answers, as ``/healthz``; empty: nothing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Service:
     url: str = ""
     port: int = 0
     host: str = "127.0.0.1"
+    probe: str = ""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class _Kept:
     again: float = 0.0  # when it is started, by the stopwatch
     pause: float = FIRST_PAUSE
     restarts: int = 0
+    probe: Probe | None = None
 
 
 class Supervisor:
@@ -71,14 +75,24 @@ class Supervisor:
         state: File that says which processes run, for whoever asks; JSON.
         grace: Seconds that services may take to end.
         lock: Descriptor that every service inherits; -1: none.
+        probing: How services are asked whether they still answer.
     """
 
     def __init__(
-        self, services: Sequence[Service], folder: Path, told: Told, state: Path, *, grace: float = 30.0, lock: int = -1
+        self,
+        services: Sequence[Service],
+        folder: Path,
+        told: Told,
+        state: Path,
+        *,
+        grace: float = 30.0,
+        lock: int = -1,
+        probing: Probing | None = None,
     ) -> None:
         self._kept = [_Kept(service) for service in services]
         self._folder, self._told, self._state, self._grace = folder, told, state, grace
         self._keep = (lock,) if lock >= 0 else ()
+        self._probing = probing or Probing()
 
     def run(self) -> None:
         """Until SIGINT or SIGTERM; asked twice, at once. For the main thread."""
@@ -91,6 +105,8 @@ class Supervisor:
             self._told("info", "up", "stopped")
         finally:
             for kept in self._kept:
+                if kept.probe is not None:
+                    kept.probe.close()
                 if kept.child is not None:
                     kept.child.stop()
                     kept.child.stop()
@@ -106,6 +122,7 @@ class Supervisor:
                 self._hear(kept, bell)
                 code = child.ended()
                 if code is None:
+                    self._kill_if_it_hangs(kept)
                     continue
                 self._bury(kept, bell)
                 lived = now - child.began
@@ -123,6 +140,8 @@ class Supervisor:
                     more=service.more, grace=self._grace, keep=self._keep,
                 )  # fmt: skip
                 bell.add(kept.child)
+                if service.probe and self._probing.tries:
+                    kept.probe = Probe(probe_url(service), self._probing, bell.ring)
                 self._told("info", "up", f"{service.name} started, process {kept.child.pid}")
                 changed = True
             else:
@@ -131,10 +150,22 @@ class Supervisor:
             self._note()
         return wait
 
+    def _kill_if_it_hangs(self, kept: _Kept) -> None:
+        """It is killed at once: what does not answer finishes nothing. It is started again as after any other end."""
+        probe, child = kept.probe, kept.child
+        if probe is None or child is None or not probe.hangs:
+            return
+        kept.probe = None
+        self._told("error", "up", f"{kept.service.name} has not answered for {probe.hangs:.0f} s: it is killed")
+        child.stop()
+        child.stop()
+
     def _end(self, bell: Doorbell) -> None:
         """Ask all of them to end, and wait until they have."""
         asked = bell.asked
         for kept in self._kept:
+            if kept.probe is not None:  # what is ending need not answer
+                kept.probe.close()
             if kept.child is not None:
                 kept.child.stop()
         while any(kept.child is not None for kept in self._kept):
@@ -162,6 +193,9 @@ class Supervisor:
         bell.remove(kept.child)
         kept.child.close()
         kept.child = None
+        if kept.probe is not None:
+            kept.probe.close()
+            kept.probe = None
 
     def _note(self) -> None:
         """Say in the state file which processes run."""
@@ -176,6 +210,13 @@ class Supervisor:
         half = self._state.with_suffix(".half")
         half.write_text(json.dumps({"pid": os.getpid(), "services": services}), "utf-8")
         half.replace(self._state)
+
+
+def probe_url(service: Service) -> str:
+    """What is asked for to see whether *service* answers; one that listens everywhere is asked on the loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(service.host, service.host)  # noqa: S104
+    scheme = service.url.partition("://")[0]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{service.port}{service.probe}"
 
 
 @contextmanager

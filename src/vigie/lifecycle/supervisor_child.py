@@ -137,6 +137,11 @@ class Doorbell:
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         self.asked += 1
 
+    def ring(self) -> None:
+        """Wake whoever waits; from any thread."""
+        with contextlib.suppress(OSError):  # full: it wakes anyway; closed: nobody waits
+            self._writes.send(b"\0")
+
     def add(self, child: Child) -> None:
         """Wake for what *child* says."""
         self._selector.register(child.out, selectors.EVENT_READ)

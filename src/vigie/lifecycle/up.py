@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vigie.clock import AcceleratedClock, Clock, parse_accelerated, stopwatch
 from vigie.errors import DefinitionError, SettingsError, did_you_mean
@@ -17,6 +17,7 @@ from vigie.lifecycle.steps_schedule import Schedule, following, schedules_of
 from vigie.lifecycle.steps_scheduler import Scheduler, Told
 from vigie.lifecycle.supervisor import Service
 from vigie.lifecycle.supervisor_child import Child, Doorbell
+from vigie.lifecycle.supervisor_probe import Probing
 from vigie.settings import secret
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class UpPlan:
         next: Of each schedule its next slot, µs UTC.
         left_out: Services that do not run, with the reason.
         grace: Seconds that services may take to end.
+        probing: How services are asked whether they still answer.
     """
 
     services: tuple[Service, ...]
     next: tuple[tuple[Schedule, int], ...]
     left_out: dict[str, str]
     grace: float
+    probing: Probing
 
 
 def plan_up(
@@ -102,7 +105,13 @@ def plan_up(
         shown = f"[{chosen_host}]" if ":" in chosen_host else chosen_host
         services.append(
             Service(
-                "serve", "vigie.cli", tuple(words), url=f"{scheme}://{shown}:{chosen}", port=chosen, host=chosen_host
+                "serve",
+                "vigie.cli",
+                tuple(words),
+                url=f"{scheme}://{shown}:{chosen}",
+                port=chosen,
+                host=chosen_host,
+                probe="/healthz",
             )
         )
     if "scheduler" not in left_out:
@@ -112,20 +121,39 @@ def plan_up(
         services.append(pages)
     now = project.clock.now()
     return UpPlan(
-        tuple(services), tuple((one, following(one, now)) for one in schedules), left_out, _grace(settings.up)
+        tuple(services),
+        tuple((one, following(one, now)) for one in schedules),
+        left_out,
+        _seconds(settings.up, "grace", "30s"),
+        _probing(settings.up),
     )
 
 
-def _grace(said: object) -> float:
+def _probing(said: Mapping[str, Any]) -> Probing:
+    usual = Probing()
+    tries = said.get("probes", usual.tries)
+    if isinstance(tries, bool) or not isinstance(tries, int) or tries < 0:
+        raise SettingsError(
+            f"probes = {tries!r} is no whole number",
+            where="[up]",
+            remedy=f"write probes = {usual.tries}, or 0 for none",
+        )
+    return Probing(_seconds(said, "probe_every", f"{usual.every:g}s"), tries)
+
+
+def _seconds(said: Mapping[str, Any], key: str, usual: str) -> float:
     from vigie.definition import Window
 
-    text = str(said.get("grace", "30s")) if isinstance(said, dict) else "30s"
+    text = str(said.get(key, usual))
     try:
-        return Window.parse(text).microseconds / 1e6
+        seconds = Window.parse(text).microseconds / 1e6
     except DefinitionError as error:
         raise SettingsError(
-            f"grace = {text!r} is not a length of time", where="[up]", remedy='write grace = "30s"'
+            f"{key} = {text!r} is not a length of time", where="[up]", remedy=f'write {key} = "{usual}"'
         ) from error
+    if seconds <= 0:
+        raise SettingsError(f"{key} = {text!r} is no time at all", where="[up]", remedy=f'write {key} = "{usual}"')
+    return seconds
 
 
 def _mlflow(project: Project, port: int | None, left_out: dict[str, str]) -> Service | None:
@@ -149,7 +177,7 @@ def _mlflow(project: Project, port: int | None, left_out: dict[str, str]) -> Ser
              "--default-artifact-root", str(settings.state / "models"))  # fmt: skip
     # The URI may hold a password: it goes where no list of processes shows it.
     more = {"MLFLOW_BACKEND_STORE_URI": url, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    return Service("mlflow", "mlflow", words, more, f"http://127.0.0.1:{chosen}", chosen)
+    return Service("mlflow", "mlflow", words, more, f"http://127.0.0.1:{chosen}", chosen, probe="/health")
 
 
 def readers_beside_writers(project: Project) -> None:

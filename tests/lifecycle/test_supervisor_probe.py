@@ -1,0 +1,113 @@
+"""A service that lives and does not answer is killed and started again; one that is slow to start, or refuses, is not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from up_chaos import eventually, free_port
+
+from vigie.lifecycle.supervisor import Service, probe_url
+from vigie.lifecycle.supervisor_probe import STARTING, Probe, Probing, answers
+
+KEEPER = """
+import sys
+from pathlib import Path
+from vigie.lifecycle.supervisor import Service, Supervisor
+from vigie.lifecycle.supervisor_probe import Probing
+port = int(sys.argv[1])
+web = Service("web", "http.server", (str(port), "--bind", "127.0.0.1"), url="http://127.0.0.1", port=port, probe="/")
+def told(level, service, words):
+    if level:
+        print(level, words, flush=True)
+Supervisor([web], Path("."), told, Path("up.json"), probing=Probing(0.3, 3)).run()
+"""
+
+
+class Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port where connections are taken and nothing is ever said."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+        yield door.getsockname()[1]
+
+
+def test_a_refusal_is_an_answer_and_silence_is_none(refusing: int, deaf: int) -> None:
+    assert answers(f"http://127.0.0.1:{refusing}/healthz", 5)
+    assert not answers(f"http://127.0.0.1:{deaf}/healthz", 0.1)
+    assert not answers(f"https://127.0.0.1:{deaf}/healthz", 0.1)
+    assert not answers(f"http://127.0.0.1:{free_port()}/healthz", 0.1)
+
+
+def test_a_service_has_longer_before_its_first_answer(deaf: int) -> None:
+    rung = threading.Event()
+    began = time.monotonic()
+    probe = Probe(f"http://127.0.0.1:{deaf}/", Probing(0.02, 2), rung.set)
+    assert rung.wait(20)
+
+    assert probe.hangs >= 0.02 * 2 * STARTING
+    assert time.monotonic() - began >= 0.02 * 2 * STARTING
+
+
+def test_nobody_is_rung_for_once_it_is_closed(deaf: int) -> None:
+    rung = threading.Event()
+    probe = Probe(f"http://127.0.0.1:{deaf}/", Probing(0.02, 1), rung.set)
+    probe.close()
+
+    assert not rung.wait(0.5)
+    assert probe.hangs == 0
+
+
+def test_what_listens_everywhere_is_asked_here() -> None:
+    service = Service("serve", "vigie.cli", (), url="https://[::]:80", port=8443, host="::", probe="/healthz")
+    assert probe_url(service) == "https://[::1]:8443/healthz"
+    service = Service("serve", "vigie.cli", (), url="http://0.0.0.0:80", port=80, host="0.0.0.0", probe="/healthz")
+    assert probe_url(service) == "http://127.0.0.1:80/healthz"
+
+
+def test_a_service_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    with log.open("w") as out:
+        keeper = subprocess.Popen([sys.executable, "-c", KEEPER, str(port)], cwd=tmp_path, stdout=out, stderr=out)
+    try:
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/", 1), log.read_text, 60)
+        time.sleep(0.5)  # it was asked, and answered
+        pid = int(log.read_text().split("process ")[1].split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: "has not answered for" in log.read_text(), log.read_text, 60)
+        eventually(lambda: log.read_text().count("web started") == 2, log.read_text, 60)
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/", 1), log.read_text, 60)
+    finally:
+        keeper.terminate()
+        keeper.wait(60)
+    assert "killed by signal 9" in log.read_text()
+    assert log.read_text().rstrip().endswith("stopped")
