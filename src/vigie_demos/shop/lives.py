@@ -44,6 +44,23 @@ class Promotion:
     effect_days: int = 30
 
 
+@dataclass(frozen=True, slots=True)
+class PriceShock:
+    """Prices that rise from one day to the next, for good.
+
+    Attributes:
+        day: The first of the new prices.
+        prices: Factor on prices.
+        flight: Factor on the hazard, for a customer of price sensitivity 1; bargain hunters feel it more.
+        thrift: Likewise on how often customers order.
+    """
+
+    day: date
+    prices: float = 1.12
+    flight: float = 2.0
+    thrift: float = 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """A promotion's audience and what is true of it; arrays have shape (audience,)."""
@@ -103,7 +120,7 @@ def live(
         customers: How many, with those who join on the way.
         start: First day.
         days: Number of days.
-        shock: Factor on the hazard, for each day and the longest horizon after, shape (days + 90,).
+        shock: Factors at price sensitivity 1 on hazard and orders, for each day and the longest horizon after, shape (2, days + 90).
         promotions: Campaigns; those on days outside do not happen.
         activity: Factor on orders and visits.
     """
@@ -142,13 +159,13 @@ def live(
 
         alive |= joined == day
         under = day < treated_until
-        price = shock[day] ** m.PRICE_SENSITIVITY[segment]
-        hazard = state.hazard() * price * np.where(under, hazard_factors[treated_by], 1.0)
+        flight, thrift = shock[:, day, None] ** m.PRICE_SENSITIVITY[segment]
+        hazard = state.hazard() * flight * np.where(under, hazard_factors[treated_by], 1.0)
         leaves = alive & (joined < day) & (rng.random(customers) < np.minimum(hazard, m.LARGEST_HAZARD))
         lives.left[leaves] = day
         alive &= ~leaves
 
-        rate = taste * np.exp(m.ENGAGEMENT_ON_ORDERS * engagement) * factors[day]
+        rate = taste * np.exp(m.ENGAGEMENT_ON_ORDERS * engagement) * factors[day] * thrift
         orders = rng.poisson(np.where(alive, rate * np.where(under, order_factors[treated_by], 1.0), 0.0))
         orders[joined == day] += 1  # one joins by ordering
         buyers = np.repeat(np.arange(customers), orders)
@@ -184,8 +201,8 @@ def live(
 def _snapshot(state: State, day: int, joined: Integers, factors: Floats, shock: Floats) -> Snapshot:
     members = np.flatnonzero(joined < day)
     of = state.take(members)
-    hazard = of.hazard() * shock[day] ** m.PRICE_SENSITIVITY[of.segment]
-    no_order = tuple(m.no_order_probability(of, factors[day : day + h], shock[day : day + h]) for h in HORIZONS)
+    hazard = of.hazard() * shock[0, day] ** m.PRICE_SENSITIVITY[of.segment]
+    no_order = tuple(m.no_order_probability(of, factors[day : day + h], shock[:, day : day + h]) for h in HORIZONS)
     return Snapshot(day, members, of.alive, np.where(of.alive, np.minimum(hazard, m.LARGEST_HAZARD), 1.0), no_order)
 
 
@@ -199,11 +216,11 @@ def _assign(
     shock: Floats,
 ) -> Assignment:
     ahead = slice(day, day + HORIZONS[0])
-    control = m.no_order_probability(state, factors[ahead], shock[ahead])
+    control = m.no_order_probability(state, factors[ahead], shock[:, ahead])
     treated = m.no_order_probability(
         state,
         factors[ahead],
-        shock[ahead],
+        shock[:, ahead],
         hazard_factor=promotion.hazard_factor,
         order_factor=promotion.order_factor,
         effect_days=promotion.effect_days,

@@ -4,7 +4,7 @@ Hidden from the tables, each customer has a segment, a taste for buying, an *eng
 *grudge* that bad support leaves and time heals. Every day a customer may leave for good:
 
     hazard  = segment's × exp(−0.9 × engagement + 0.9 × grudge) × price shock × campaign
-    orders ~ Poisson(taste × exp(0.6 × engagement) × season × weekday × campaign)
+    orders ~ Poisson(taste × exp(0.6 × engagement) × season × weekday × price shock × campaign)
     visits ~ Poisson((0.05 + 4 × taste) × exp(0.9 × engagement) × weekday)
 
 One who has left neither orders nor visits again. Nothing in the tables says so: that is the churn to be found.
@@ -28,7 +28,7 @@ HAZARD = np.array([0.0006, 0.0012, 0.0022])
 ORDERS = np.array([1 / 16, 1 / 26, 1 / 36])
 """Mean orders a day, by segment."""
 PRICE_SENSITIVITY = np.array([0.5, 1.0, 1.8])
-"""Exponent of the price shock, by segment."""
+"""Exponent of what a price shock does, by segment."""
 
 MEMORY, NOISE = 0.97, 0.17
 """Engagement tomorrow = MEMORY × today's + NOISE × normal + jumps."""
@@ -106,7 +106,7 @@ def no_order_probability(
     Args:
         state: At the beginning of the first day.
         factors: Season × weekday × activity of each coming day, shape (days,).
-        shock: Factor on the hazard of each coming day at price sensitivity 1, shape (days,).
+        shock: Factors at price sensitivity 1 on the hazard and on the orders of each coming day, shape (2, days).
         hazard_factor: A campaign's factor on the hazard.
         order_factor: A campaign's factor on orders.
         effect_days: Days that the campaign works, from the first.
@@ -117,17 +117,17 @@ def no_order_probability(
     jump_variance = DROP_CHANCE * DROP**2 + RISE_CHANCE * RISE**2
     staying, left = state.alive.astype(np.float64), 1.0 - state.alive
     sensitivity = PRICE_SENSITIVITY[state.segment]
-    for day, (factor, price) in enumerate(zip(factors, shock, strict=True)):
+    for day, (factor, flight, thrift) in enumerate(zip(factors, *shock, strict=True)):
         campaign = day < effect_days
         on_hazard = np.exp(
             ENGAGEMENT_ON_HAZARD * mean + GRUDGE_ON_HAZARD * grudge + 0.5 * ENGAGEMENT_ON_HAZARD**2 * variance
         )
-        hazard = HAZARD[state.segment] * on_hazard * price**sensitivity * (hazard_factor if campaign else 1.0)
+        hazard = HAZARD[state.segment] * on_hazard * flight**sensitivity * (hazard_factor if campaign else 1.0)
         hazard = np.minimum(hazard, LARGEST_HAZARD)
         left += staying * hazard
         staying *= 1.0 - hazard
         orders = state.taste * np.exp(ENGAGEMENT_ON_ORDERS * mean + 0.5 * ENGAGEMENT_ON_ORDERS**2 * variance) * factor
-        orders *= order_factor if campaign else 1.0
+        orders *= thrift**sensitivity * (order_factor if campaign else 1.0)
         staying *= np.exp(-orders)
         grudge *= GRUDGE_MEMORY
         mean = MEMORY * mean + jump

@@ -23,8 +23,6 @@ CITIES = (
     ("FR", "Paris"), ("FR", "Lyon"), ("FR", "Lille"), ("FR", "Nantes"), ("DE", "Berlin"), ("DE", "Köln"),
     ("DE", "München"), ("BE", "Liège"), ("BE", "Gent"), ("ES", "Madrid"), ("ES", "Málaga"), ("ES", "Bilbao"),
 )  # fmt: skip
-PRICE_RISE = 1.12
-"""Factor on prices after a price shock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,12 @@ class Blemishes:
 
 @dataclass(frozen=True, eq=False)
 class Period:
-    """The days of a world, and how its days become moments."""
+    """The days of a world, how its days become moments, and from which day on prices are how many times as high."""
 
     start: date
     days: int
-    shock_day: int | None
-    price_rise: float = PRICE_RISE
+    shock_day: int | None = None
+    price_rise: float = 1.0
 
     def moment(self, day: Integers | int) -> npt.NDArray[np.int64]:
         """Microseconds UTC at the beginning of a day."""

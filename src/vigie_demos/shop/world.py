@@ -20,16 +20,14 @@ import numpy as np
 import polars as pl
 
 from vigie.errors import SettingsError
-from vigie_demos.shop.lives import HORIZONS, Lives, Promotion, live
+from vigie_demos.shop.lives import HORIZONS, Lives, PriceShock, Promotion, live
 from vigie_demos.shop.mechanism import SEGMENTS
-from vigie_demos.shop.records import PRICE_RISE, Blemishes, Period, customer_ids, tables, times
+from vigie_demos.shop.records import Blemishes, Period, customer_ids, tables, times
 
 CHUNK = 50_000
 """Customers simulated at once; part of what a seed means."""
-FLIGHT = 2.0
-"""Factor of a price shock on the hazard, at price sensitivity 1."""
 
-__all__ = ["Blemishes", "Promotion", "Truth", "World", "chunks", "generate"]
+__all__ = ["Blemishes", "PriceShock", "Promotion", "Truth", "World", "chunks", "generate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +80,7 @@ def generate(
     start: date = date(2024, 1, 1),
     end: date = date(2026, 1, 1),
     *,
-    price_shock: date | None = None,
-    price_rise: float = PRICE_RISE,
-    flight: float = FLIGHT,
+    price_shock: date | PriceShock | None = None,
     campaigns: tuple[Promotion, ...] = (),
     scale: float = 1.0,
     blemishes: Blemishes | None = None,
@@ -96,9 +92,7 @@ def generate(
         customers: How many; three fifths were there before *start*, the others join on the way.
         start: First day.
         end: Day after the last.
-        price_shock: From this day on prices are higher, and so is the hazard, more for bargain hunters.
-        price_rise: Factor of the shock on prices.
-        flight: Factor of the shock on the hazard, at price sensitivity 1.
+        price_shock: From this day on prices are 12 % higher and the hazard is doubled, more for bargain hunters; or as it says.
         campaigns: Promotions, each with a random control group.
         scale: Factor on how often customers order and visit.
         blemishes: What is wrong with the tables; left out: a little of everything.
@@ -108,16 +102,7 @@ def generate(
     """
     parts = list(
         chunks(
-            seed,
-            customers,
-            start,
-            end,
-            price_shock=price_shock,
-            price_rise=price_rise,
-            flight=flight,
-            campaigns=campaigns,
-            scale=scale,
-            blemishes=blemishes,
+            seed, customers, start, end, price_shock=price_shock, campaigns=campaigns, scale=scale, blemishes=blemishes
         )
     )
     if len(parts) == 1:
@@ -137,9 +122,7 @@ def chunks(
     start: date = date(2024, 1, 1),
     end: date = date(2026, 1, 1),
     *,
-    price_shock: date | None = None,
-    price_rise: float = PRICE_RISE,
-    flight: float = FLIGHT,
+    price_shock: date | PriceShock | None = None,
     campaigns: tuple[Promotion, ...] = (),
     scale: float = 1.0,
     blemishes: Blemishes | None = None,
@@ -153,11 +136,12 @@ def chunks(
         )
     if len({c.day for c in campaigns}) < len(campaigns):
         raise SettingsError("two campaigns share a day", remedy="move one")
-    shock_day = (price_shock - start).days if price_shock else None
-    shock = np.ones(days + max(HORIZONS))
-    if shock_day is not None:
-        shock[max(shock_day, 0) :] = flight
-    period = Period(start, days, shock_day, price_rise)
+    risen = PriceShock(price_shock) if isinstance(price_shock, date) else price_shock
+    shock = np.ones((2, days + max(HORIZONS)))
+    period = Period(start, days)
+    if risen is not None:
+        period = Period(start, days, (risen.day - start).days, risen.prices)
+        shock[:, max((risen.day - start).days, 0) :] = [[risen.flight], [risen.thrift]]
     for number, first in enumerate(range(0, customers, CHUNK)):
         count = min(CHUNK, customers - first)
         fate, chance = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, number]).spawn(2))
