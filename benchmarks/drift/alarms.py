@@ -2,8 +2,9 @@
 
     python benchmarks/drift/alarms.py [--replays 200] [--faults 20] [--seconds 3600] [--data FOLDER]
 
-Drift-free replays: a month each, after three weeks that nobody judges. *Alarms* are days that ring after one that did not. With ``--data``
-a quarter each are resampled Telco and bank customers; bank marketing in the order of its dates has a real break.
+Drift-free replays: a month each, after three weeks that nobody judges. *Alarms* are days that ring after one that did not. Worlds are two that are
+generated here, customers of the generated shop (five shops) and, with ``--data``, of Telco and bank; bank marketing in the order of its dates has a
+real break. Outcomes are known at the end of the day: with a horizon, everybody who needs them tells a horizon later.
 Writes ``alarms.json`` and ``alarms.md``.
 """
 
@@ -12,12 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rules import Evidently, NannyML, Vigie
-from worlds import Fault, Generated, Resampled, Rows, bank, telco
+from rules import Evidently, EvidentlyQuality, Model, NannyML, NannyMLQuality, Vigie, VigiePerformance
+from worlds import Fault, Generated, Resampled, Rows, bank, shop, telco
 
 from vigie.watch.drift_policy import DriftPolicy
 
@@ -29,8 +31,10 @@ FAULTS = {
     "one of 40 features + 0.5 σ": (Fault(shift=0.5), {"VGW101 n0"}, "n0"),
     "a new category in 5 % of the rows": (Fault(new=0.05), {"VGW103 c0"}, "c0"),
     "nulls of one feature × 10 (2 % → 20 %)": (Fault(nulls=10), {"VGW102 n0"}, "n0"),
-    "outcomes: 20 % → 36 %": (Fault(outcome=0.2), {"VGW106 "}, "outcome"),
+    "outcomes: 23 % → 38 %": (Fault(outcome=0.2), {"VGW106 "}, "outcome"),
+    "concept: one quarter turns out the other way round": (Fault(flip=True), {"VGW106 "}, "outcome"),
 }
+"""What is planted, which of Vigie's signals of drift tell it, and in which column peers could see it."""
 RULES = (
     "vigie",
     "evidently any, 1 day",
@@ -39,35 +43,51 @@ RULES = (
     "nannyml any, 1 day",
     "nannyml any, 7 days",
 )
+PERFORMANCE = (
+    "vigie performance",
+    "evidently classification, 1 day",
+    "evidently classification, 7 days",
+    "nannyml AUC, 1 day",
+    "nannyml AUC, 7 days",
+    "nannyml estimated AUC, 7 days",
+)
+"""Rules that need outcomes, but for the last."""
+WITH_OUTCOMES = tuple(FAULTS)[3:]
+"""Faults that show in outcomes."""
 
 
 def replay(world: Any, peers: bool) -> tuple[dict[str, list[set[str]]], list[int]]:
     """What rang at the end of each day behind the warm-up, by rule, and how many rows each day had."""
     reference = world.reference()
-    ours = Vigie(reference, DriftPolicy())
+    model = Model(reference)
+    ours = Vigie(reference, DriftPolicy(), model)
+    quality = VigiePerformance(reference, ours.profile, model, ours.cut)
     rules: dict[str, Any] = {}
     if peers:
-        rules = {f"evidently {w}": Evidently(reference, w) for w in (1, 7)}
-        rules |= {f"nannyml {w}": NannyML(reference, w, world.a_day * w, world.seed) for w in (1, 7)}
-    found: dict[str, list[set[str]]] = {rule: [] for rule in RULES} if peers else {"vigie": []}
+        for w, name in ((1, "1 day"), (7, "7 days")):
+            rules[f"evidently any, {name}"] = Evidently(reference, w)
+            rules[f"nannyml any, {name}"] = NannyML(reference, w, world.a_day * w, world.seed)
+            rules[f"evidently classification, {name}"] = EvidentlyQuality(reference, w, model, ours.cut)
+            rules[f"nannyml AUC, {name}"] = NannyMLQuality(reference, w, world.a_day * w, world.seed, model)
+    every = (*RULES, *PERFORMANCE) if peers else ("vigie", "vigie performance")
+    found: dict[str, list[set[str]]] = {rule: [] for rule in every}
     rows = []
     for day in range(WARM + MONTH):
         today = world.day(day)
-        ours.add(day, today)
-        for one in rules.values():
+        for one in (ours, quality, *rules.values()):
             one.add(day, today)
         if day < WARM:
             continue
         rows.append(len(today))
         found["vigie"].append(ours.rings(day + 1))
-        for w, name in ((1, "1 day"), (7, "7 days")):
-            if peers:
-                drifted = rules[f"evidently {w}"].drifted(day + 1)
-                found[f"evidently any, {name}"].append(drifted)
-                if w == 1:
-                    count = len(reference.numbers) + len(reference.categories) + 1
-                    found["evidently half, 1 day"].append(drifted if len(drifted) / count >= 0.5 else set())
-                found[f"nannyml any, {name}"].append(rules[f"nannyml {w}"].drifted(day + 1))
+        found["vigie performance"].append(quality.rings(day + 1))
+        for name, one in rules.items():
+            found[name].append(one.drifted(day + 1))
+        if peers:
+            count = len(reference.numbers) + len(reference.categories) + 1
+            drifted = found["evidently any, 1 day"][-1]
+            found["evidently half, 1 day"].append(drifted if len(drifted) / count >= 0.5 else set())
+            found["nannyml estimated AUC, 7 days"].append(rules["nannyml AUC, 7 days"].drifted(day + 1, realised=False))
     return found, rows
 
 
@@ -93,9 +113,9 @@ def quiet(worlds: dict[str, list[Any]], deadline: float) -> dict[str, Any]:
                 "months": len(some := [one[rule] for one in several if rule in one]),
                 "alarms": sum(map(alarms, some)),
                 "days": sum(bool(day) for one in some for day in one),
-                "what": sorted({key for one in some for day in one for key in day})[:8] if rule == "vigie" else [],
+                "what": sorted({key for one in some for day in one for key in day})[:8] if "vigie" in rule else [],
             }
-            for rule in RULES
+            for rule in (*RULES, *PERFORMANCE)
         }
     return told
 
@@ -104,16 +124,20 @@ def planted(count: int, a_day: int) -> dict[str, Any]:
     """For each fault and rule the days and rows of each replay until it was told, the day of the fault being 1."""
     told: dict[str, Any] = {}
     for name, (fault, expected, column) in FAULTS.items():
-        delays: dict[str, list[tuple[int, int] | None]] = {rule: [] for rule in RULES}
+        every = (*RULES, *PERFORMANCE) if name in WITH_OUTCOMES else RULES
+        delays: dict[str, list[tuple[int, int] | None]] = {rule: [] for rule in every}
         for seed in range(count):
-            begins = Fault(WARM + 3 + seed % 7, fault.shift, fault.new, fault.nulls, fault.outcome)
+            begins = replace(fault, day=WARM + 3 + seed % 7)
             found, rows = replay(Generated(10_000 + seed, a_day=a_day, fault=begins), peers=True)
             first = begins.day - WARM
-            for rule in RULES:
-                wanted = expected if rule == "vigie" else {column}
-                at = next((i for i in range(first, MONTH) if found[rule][i] & wanted), None)
+            for rule in every:
+                # Of performance any figure and any group will do.
+                wanted = None if rule in PERFORMANCE else expected if rule == "vigie" else {column}
+                at = next(
+                    (i for i in range(first, MONTH) if (found[rule][i] & wanted if wanted else found[rule][i])), None
+                )
                 delays[rule].append(None if at is None else (at - first + 1, sum(rows[first : at + 1])))
-        told[name] = {rule: delays[rule] for rule in RULES}
+        told[name] = delays
         print(name, {rule: summary(one) for rule, one in delays.items()}, flush=True)
     return told
 
@@ -131,7 +155,8 @@ def summary(delays: list[tuple[int, int] | None]) -> str:
 def broken(rows: Rows) -> dict[str, Any]:
     """Bank marketing in order: learned from the first fifth, then 300 calls a day."""
     first = len(rows) // 5
-    ours, told = Vigie(rows.take(np.arange(first)), DriftPolicy()), {}
+    learned = rows.take(np.arange(first))
+    ours, told = Vigie(learned, DriftPolicy(), Model(learned)), {}
     at = first
     for day in range((len(rows) - first) // 300):
         ours.add(day, rows.take(np.arange(at, at + 300)))
@@ -147,7 +172,7 @@ def write(told: dict[str, Any]) -> None:
     (HERE / "alarms.json").write_text(json.dumps(told, indent=1) + "\n")
     names = list(told["quiet"])
     lines = ["| alarms a month where nothing changed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for rule in RULES:
+    for rule in (*RULES, *PERFORMANCE):
         cells = []
         for name in names:
             one = told["quiet"][name][rule]
@@ -159,17 +184,17 @@ def write(told: dict[str, Any]) -> None:
         lines.append(f"| {rule} | " + " | ".join(cells) + " |")
     counts = ", ".join(f"{name} {told['quiet'][name]['vigie']['months']}" for name in names)
     lines += ["", f"Months: {counts} for Vigie, at most {PEERS} of each for the others.", ""]
-    lines += [
-        "| days and rows until it is told, median (least–most) | " + " | ".join(RULES) + " |",
-        "|---" * (len(RULES) + 1) + "|",
-    ]
-    for fault, found in told["planted"].items():
-        lines.append(
-            f"| {fault} | "
-            + " | ".join(summary([tuple(d) if d else None for d in found[rule]]) for rule in RULES)
-            + " |"
-        )
-    (HERE / "alarms.md").write_text("\n".join(lines) + "\n")
+    for title, rules, faults in (
+        ("days and rows until it is told, median (least–most)", RULES, tuple(told["planted"])),
+        ("the same by performance, from the day on whose outcomes are known", PERFORMANCE, WITH_OUTCOMES),
+    ):
+        lines += [f"| {title} | " + " | ".join(rules) + " |", "|---" * (len(rules) + 1) + "|"]
+        for fault in faults:
+            found = told["planted"][fault]
+            cells = [summary([tuple(d) if d else None for d in found[rule]]) for rule in rules]
+            lines.append(f"| {fault} | " + " | ".join(cells) + " |")
+        lines.append("")
+    (HERE / "alarms.md").write_text("\n".join(lines[:-1]) + "\n")
 
 
 def main() -> None:
@@ -180,10 +205,12 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=3_600.0, help="after which no further replay is begun")
     asked.add_argument("--data", type=Path)
     given = asked.parse_args()
-    part = given.replays // (4 if given.data else 2)
+    part = given.replays // (5 if given.data else 3)
+    shops = [shop(seed) for seed in range(51, 56)]
     worlds: dict[str, list[Any]] = {
         "40 features, 400 requests a day": [Generated(seed) for seed in range(part)],
         "40 features, 60 requests a day": [Generated(1_000 + seed, base=3_000, a_day=60) for seed in range(part)],
+        "shop, 34 features, 250 a day": [Resampled(shops[seed % 5], 2_000 + seed, 250) for seed in range(part)],
     }
     told: dict[str, Any] = {}
     if given.data:

@@ -9,6 +9,7 @@ packages themselves.
 - NannyML 0.13.1, ``UnivariateDriftCalculator``: Jensen and Shannon's distance (base 2), numbers in Doane's bins of the reference; rings
   above mean + 3 standard deviations of the distances of ten chunks of the reference. Its chunks here have as many rows as the
   window that is looked at: larger ones would make it ring more often.
+- With outcomes: Evidently's ``ClassificationPreset`` with its tests, and NannyML's realised and estimated ROC AUC.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
+from scipy.special import ndtri
+from scipy.stats import rankdata
 from worlds import Rows, together
 
 from vigie.bundle import profile_of
+from vigie.clock import DAY
 from vigie.definition import Kind
 from vigie.features.values import Values
+from vigie.watch.concept import ALL, Bet, Seen, bet, group_features, groups_of, seen, verdicts
 from vigie.watch.drift import Memo, drift
 from vigie.watch.drift_policy import DriftPolicy
+from vigie.watch.estimate import expected_of
 from vigie.watch.profile import Layout, Profile, reference_of
+from vigie.watch.realised import GROUPS, figures_of, realised, tally
+from vigie.watch.realised_signals import Performance, signals_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -38,21 +46,51 @@ def columns_of(rows: Rows) -> dict[str, Values]:
     return found
 
 
-def score_of(rows: Rows, weights: dict[str, tuple[float, float]]) -> Array:
-    """A score of the first five numbers: what a model would make of them."""
-    z = sum(np.nan_to_num((rows.numbers[name] - mean) / std) for name, (mean, std) in weights.items())
-    return np.asarray(1 / (1 + np.exp(1.5 - 0.4 * z)))
+class Model:
+    """A model that is calibrated on the reference: a logistic regression of its first five numbers and its first category.
+
+    Numbers are taken by their rank in the reference, as normal scores, so that their shape does not matter; what is missing is the median.
+
+    Args:
+        reference: Rows with their outcomes.
+    """
+
+    def __init__(self, reference: Rows) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        self.category = next(iter(reference.categories))
+        self.kinds = np.unique(reference.categories[self.category])
+        ranks = np.linspace(0.001, 0.999, 999)
+        self.normal = ndtri(ranks)
+        self.cells = {name: np.nanquantile(reference.numbers[name], ranks) for name in list(reference.numbers)[:5]}
+        x = self._inputs(reference)
+        self.fitted = LogisticRegression(max_iter=1000).fit(x, reference.outcome)
+        weights = np.abs(self.fitted.coef_[0]) * x.std(axis=0)
+        kinds = float(weights[len(self.cells) :].max(initial=0.0))
+        self.importance = {name: float(one) for name, one in zip(self.cells, weights, strict=False)}
+        self.importance[self.category] = kinds
+
+    def _inputs(self, rows: Rows) -> Array:
+        columns = []
+        for name, cells in self.cells.items():
+            # Where many rows have one value its middle rank counts.
+            low, high = (np.searchsorted(cells, rows.numbers[name], side=side) for side in ("left", "right"))
+            middle = self.normal[np.clip((low + high) // 2, 0, len(self.normal) - 1)]
+            columns.append(np.where(np.isnan(rows.numbers[name]), 0.0, middle))
+        codes = rows.categories[self.category]
+        return np.column_stack([*columns, *(codes == one for one in self.kinds[1:])])
+
+    def score(self, rows: Rows) -> Array:
+        """Probabilities, shape (n,)."""
+        return np.asarray(self.fitted.predict_proba(self._inputs(rows))[:, 1])
 
 
 class Vigie:
-    """The product: profiles of days, and its verdict each day."""
+    """The product's drift: profiles of days, and its verdict each day."""
 
-    def __init__(self, reference: Rows, policy: DriftPolicy) -> None:
-        first = list(reference.numbers)[:5]
-        self.weights = {
-            n: (float(np.nanmean(reference.numbers[n])), float(np.nanstd(reference.numbers[n])) or 1.0) for n in first
-        }
-        p = score_of(reference, self.weights)
+    def __init__(self, reference: Rows, policy: DriftPolicy, model: Model) -> None:
+        self.model = model
+        p = model.score(reference)
         self.cut = float(np.quantile(p, 0.8))
         told = profile_of(
             columns_of(reference), p, customers=reference.customers.astype(str), acted=p >= self.cut,
@@ -63,9 +101,10 @@ class Vigie:
         self.days: dict[int, Profile] = {}
         self.outcomes: dict[int, Profile] = {}
         self.memo: Memo = {}
+        self.profile = told
 
     def add(self, day: int, rows: Rows) -> None:
-        p = score_of(rows, self.weights)
+        p = self.model.score(rows)
         names = rows.customers.astype(str).tolist()
         self.days[day] = self.layout.count(columns_of(rows), names, p, (p >= self.cut).astype(float))
         self.outcomes[day] = self.layout.count({}, names, outcome=rows.outcome.astype(float))
@@ -86,6 +125,63 @@ class Vigie:
             memo=self.memo,
         )
         return {f"{one.code} {one.subject}" for one in said if one.rings}
+
+
+class VigiePerformance:
+    """The product's signals of performance, as outcomes become known: what fell, and who turns out otherwise than the score says.
+
+    Args:
+        reference: Rows with their outcomes.
+        profile: The bundle's.
+        model: That answers.
+        cut: Score from which it acts.
+    """
+
+    WINDOW = 28
+
+    def __init__(self, reference: Rows, profile: dict[str, Any], model: Model, cut: float) -> None:
+        self.model, self.cut, self.profile = model, cut, profile
+        told = {name: {"drop": one} for name, one in model.importance.items()}
+        self.by = group_features(told, profile)
+        p = model.score(reference)
+        figures = realised(reference.outcome.astype(float), p, p >= cut)
+        self.test = {name: one.value for name, one in figures.figures.items()} | {
+            "n": float(len(p)),
+            "positives": float(reference.outcome.sum()),
+        }
+        self.bets: dict[str, Bet] = {}
+        self.days: dict[int, tuple[Any, dict[str, Seen], dict[str, float], int]] = {}
+
+    def add(self, day: int, rows: Rows) -> None:
+        p, y = self.model.score(rows), rows.outcome.astype(float)
+        act = p >= self.cut
+        columns = columns_of(rows)
+        groups = {
+            ALL: np.ones(len(p), bool),
+            **groups_of({name: columns[name] for name in self.by}, self.profile),
+        }
+        window = {}
+        for name, mask in groups.items():
+            self.bets[name] = bet(self.bets.get(name, Bet()), y[mask], p[mask], day * DAY)
+            window[name] = seen(y[mask], p[mask])
+        self.days[day] = (
+            tally(y, p, act, None, rows.customers % GROUPS, count=GROUPS), window, expected_of(p, act), len(p),
+        )  # fmt: skip
+
+    def rings(self, today: int) -> set[str]:
+        some = [self.days[day] for day in range(today - self.WINDOW, today) if day in self.days]
+        whole, rows = some[0][0], sum(one[3] for one in some)
+        for one in some[1:]:
+            whole = whole + one[0]
+        cohorts = [((today - len(some) + i) * DAY, one[1]) for i, one in enumerate(some)]
+        said = {name: sum(one[2][name] * one[3] for one in some) / rows for name in some[0][2]}
+        told = signals_of(
+            Performance(
+                score="s", model="1", now=today * DAY, begin=(today - len(some)) * DAY, end=today * DAY, realised=figures_of(whole),
+                said=said, test=self.test, customers=rows / len(some), currency="EUR", unbiased=True, concept=verdicts(self.bets, cohorts),
+            )
+        )  # fmt: skip
+        return {f"{one.code} {one.subject}" for one in told if one.rings}
 
 
 class Evidently:
@@ -181,3 +277,72 @@ def wasserstein_sorted(a: Array, b: Array) -> float:
     values = np.sort(np.concatenate([a, b]), kind="stable")
     apart = np.searchsorted(a, values[:-1], "right") / len(a) - np.searchsorted(b, values[:-1], "right") / len(b)
     return float((np.abs(apart) * np.diff(values)).sum())
+
+
+def quality_of(y: Array, p: Array, cut: float) -> dict[str, float]:
+    """What peers call the quality of a classification; NaN where it is not defined."""
+    act, nan = p >= cut, float("nan")
+    positives, acted = float(y.sum()), float(act.sum())
+    hits, n = float(y[act].sum()), float(len(y))
+    precision = hits / acted if acted else nan
+    recall = hits / positives if positives else nan
+    specificity = (n - positives - acted + hits) / (n - positives) if n > positives else nan
+    kept = np.clip(p, 1e-15, 1 - 1e-15)
+    ranks = rankdata(p)
+    pairs = positives * (n - positives)
+    return {
+        "accuracy": (n - acted - positives + 2 * hits) / n,
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * hits / (acted + positives) if acted + positives else nan,
+        "roc_auc": (float(ranks[y == 1].sum()) - positives * (positives + 1) / 2) / pairs if pairs else nan,
+        "log_loss": float(-(y * np.log(kept) + (1 - y) * np.log1p(-kept)).mean()),
+        "tpr": recall,
+        "tnr": specificity,
+        "fpr": 1 - specificity,
+        "fnr": 1 - recall,
+    }
+
+
+class EvidentlyQuality:
+    """Its ``ClassificationPreset`` with tests against a reference: a figure fails that is a fifth of the reference's away from it, either way.
+
+    Labels are the decisions at *cut*; at its own 0.5 hardly anybody would be positive.
+    """
+
+    def __init__(self, reference: Rows, window: int, model: Model, cut: float) -> None:
+        self.window, self.model, self.cut, self.rows = window, model, cut, dict[int, tuple[Array, Array]]()
+        self.reference = quality_of(reference.outcome, model.score(reference), cut)
+
+    def add(self, day: int, rows: Rows) -> None:
+        self.rows[day] = rows.outcome, self.model.score(rows)
+
+    def drifted(self, today: int) -> set[str]:
+        some = [self.rows[day] for day in range(today - self.window, today) if day in self.rows]
+        now = quality_of(*(np.concatenate(one) for one in zip(*some, strict=True)), self.cut)
+        return {name for name, told in self.reference.items() if abs(now[name] - told) > 0.2 * told}
+
+
+class NannyMLQuality:
+    """Its ``PerformanceCalculator`` (realised) and ``CBPE`` (estimated) of the ROC AUC.
+
+    It rings outside mean ± 3 standard deviations of ten chunks of the reference. CBPE calibrates again only where that helps in every fold, which it does not
+    with scores that are calibrated.
+    """
+
+    def __init__(self, reference: Rows, window: int, rows: int, seed: int, model: Model) -> None:
+        self.window, self.model, self.rows = window, model, dict[int, tuple[Array, Array]]()
+        chance = np.random.default_rng([seed, 10])
+        p = model.score(reference)
+        chunks = [chance.choice(len(p), min(rows, len(p) // 3), replace=False) for _ in range(10)]
+        aucs = np.array([quality_of(reference.outcome[one], p[one], 0.5)["roc_auc"] for one in chunks])
+        self.low, self.high = float(aucs.mean() - 3 * aucs.std()), float(aucs.mean() + 3 * aucs.std())
+
+    def add(self, day: int, rows: Rows) -> None:
+        self.rows[day] = rows.outcome, self.model.score(rows)
+
+    def drifted(self, today: int, realised: bool = True) -> set[str]:
+        some = [self.rows[day] for day in range(today - self.window, today) if day in self.rows]
+        y, p = (np.concatenate(one) for one in zip(*some, strict=True))
+        auc = quality_of(y, p, 0.5)["roc_auc"] if realised else expected_of(p, p > 1)["auc"]
+        return {"roc_auc"} if auc < self.low or auc > self.high else set()

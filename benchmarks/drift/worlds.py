@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 NUMBERS, CATEGORIES = 30, 10
 FACTORS = 5
+SEGMENT = 1
+"""Category of ``c0`` whose customers, a quarter, have the outcome more often than others."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Fault:
         new: Share of the rows that get a category that was never there.
         nulls: How many times as many values of a number are missing.
         outcome: Share of the outcomes 0 that become 1.
+        flip: Whether those with the category 1 of ``c0`` turn out the other way round: who had more than the usual chance has less by as much. Nothing
+            else changes; in :class:`Generated` alone.
     """
 
     day: int = 10**9
@@ -35,6 +41,7 @@ class Fault:
     new: float = 0.0
     nulls: float = 1.0
     outcome: float = 0.0
+    flip: bool = False
 
 
 @dataclass
@@ -136,7 +143,10 @@ class Generated:
                 x = np.floor(np.exp(0.7 * x) * 3)
             numbers[f"n{i}"] = np.where(chance.random(rows) < 0.02, np.nan, x) if i % 2 == 0 else x
         categories = {f"c{i}": one[who].copy() for i, one in enumerate(self._kinds)}
-        p = 1 / (1 + np.exp(-(-1.6 + 0.5 * z[:, 3] - 0.4 * z[:, 4])))
+        more = 0.5 * z[:, 3] - 0.4 * z[:, 4] + 0.7 * (categories["c0"] == SEGMENT)
+        if day >= self.fault.day and self.fault.flip:
+            more = np.where(categories["c0"] == SEGMENT, -more, more)
+        p = 1 / (1 + np.exp(1.75 - more))
         found = Rows(who, numbers, categories, (chance.random(rows) < p).astype(int))
         if day >= self.fault.day:
             scale = {"n0": float(z[:, 0].std())}
@@ -151,7 +161,7 @@ class Generated:
 
 @dataclass
 class Resampled:
-    """Real rows: one half of them is the reference, of the other half customers are drawn for every day.
+    """Rows of a table: those of one half of its customers are the reference, of the other half rows are drawn for every day.
 
     Attributes:
         rows: All of them.
@@ -166,8 +176,9 @@ class Resampled:
 
     def __post_init__(self) -> None:
         self._chance = np.random.default_rng([self.seed, 2])
-        order = self._chance.permutation(len(self.rows))
-        self._old, self._new = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+        customers = np.unique(self.rows.customers)
+        old = np.isin(self.rows.customers, self._chance.permutation(customers)[: len(customers) // 2])
+        self._old, self._new = np.flatnonzero(old), np.flatnonzero(~old)
 
     def day(self, day: int) -> Rows:
         """Rows of the day."""
@@ -205,6 +216,37 @@ def bank(folder: Path) -> Rows:
         "nr.employed",
     ]
     return _table(told, numbers, ["duration"], "y", "yes")
+
+
+def shop(seed: int, customers: int = 4_000) -> Rows:
+    """Customers of the generated shop with the features of its churn score, on the first of four months behind a year of history.
+
+    Where rows are drawn from all of them whatever the day, the shop's season and the ageing of its base are no drift.
+    """
+    from vigie import every
+    from vigie.definition import Kind
+    from vigie.definition.score import replace_score
+    from vigie.features.training_set import build_training_set
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "estimates"))
+    from replay import shop_project
+
+    with tempfile.TemporaryDirectory() as name:
+        project, declared = shop_project(Path(name) / "shop", seed, customers)
+        schema = project.schema(declared)
+        monthly = replace_score(declared, moments=every("month", start="2025-02-01", end="2025-05-01")).bound(schema)
+        found = build_training_set(monthly, project.lake, schema, as_of=project.clock.now())
+    kinds = {name: one.kind for name, one in found.features.items()}
+    return Rows(
+        np.unique(found.customers, return_inverse=True)[1],
+        {
+            name: np.asarray(one.data, np.float64)
+            for name, one in found.features.items()
+            if kinds[name] in (Kind.NUMBER, Kind.BOOLEAN)
+        },
+        {name: np.asarray(one.data) for name, one in found.features.items() if kinds[name] is Kind.CATEGORY},
+        found.labels.astype(int),
+    )
 
 
 def _table(told: list[dict[str, str]], numbers: list[str], without: list[str], outcome: str, yes: str) -> Rows:

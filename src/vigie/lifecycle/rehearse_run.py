@@ -264,14 +264,11 @@ class _Life:
             return []
         within = [one for one in known if one > known[-1] - WINDOW]
         whole: Tally | None = None
-        window: dict[str, Seen] = {}
         said: dict[str, float] = {}
         weight: dict[str, float] = {}
         for one in within:
-            part, groups = use.truth[one]
+            part = use.truth[one][0]
             whole = part if whole is None else whole + part
-            for name, figures in groups.items():
-                window[name] = window.get(name, Seen()) + figures
             rows = part.total("rows")
             for name, value in use.estimates[one][1].items():
                 if not math.isnan(value):
@@ -288,7 +285,10 @@ class _Life:
                 estimates=[use.estimates[one][0] for one in lately],
                 promised=use.estimates[last][1].get("value", math.nan),
                 coverage={name: use.estimator.coverage(name, now) for name in FIGURES},
-                concept=verdicts(use.bets, window, run=self.conduct.limits.run, tolerance=self.conduct.limits.tolerance)
+                concept=verdicts(
+                    use.bets, [(one, use.truth[one][1]) for one in within],
+                    run=self.conduct.limits.run, tolerance=self.conduct.limits.tolerance,
+                )
                 if use.bets
                 else [],
             ),
@@ -382,15 +382,11 @@ class _Life:
             return GateVerdict(False, (GateCheck("rows", False, nan, nan, nan, nan, words),), 0, 0, 1, nan, "champion")
         y, cohort = labels[rows], ground.cohort[rows]
 
-        def side(one: Model) -> tuple[Side, np.ndarray]:
-            found = one.say(rows, cohort)
-            return Side(money_of(found.payoff, found.act, y), found.p), found.p
-
-        challenger, _ = side(model)
-        before, p = side(champion)
+        new, old = model.say(rows, cohort), champion.say(rows, cohort)
+        challenger, before = (Side(money_of(one.payoff, one.act, y), one.p, one.act) for one in (new, old))
         return judge(
-            challenger, before, y, ground.codes[rows], slices=_risks(champion, p), tries=self.refused + 1,
-            options=self.conduct.gate, currency=ground.score.decision.currency,
+            challenger, before, y, ground.codes[rows], slices=_risks(champion, old.p), tries=self.refused + 1,
+            options=self.conduct.gate, currency=ground.score.decision.currency, payoff=new.payoff,
         )  # fmt: skip
 
 

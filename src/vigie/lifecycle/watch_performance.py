@@ -65,16 +65,16 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
     whole: Tally | None = None
     said: dict[str, float] = {}
     weight: dict[str, float] = {}
-    window: dict[str, Seen] = {}
-    for one in mine.values():
+    cohorts: list[tuple[int, dict[str, Seen]]] = []
+    for key, one in mine.items():
         part = Tally.from_data(one.get("untouched", one["tally"]))
         whole = part if whole is None else whole + part
         for name, value in one["said"].items():
             if value is not None:
                 said[name] = said.get(name, 0.0) + one["rows"] * value
                 weight[name] = weight.get(name, 0.0) + one["rows"]
-        for name, figures in one["groups"].items():
-            window[name] = window.get(name, Seen()) + Seen(*figures)
+        groups = {name: Seen(*figures) for name, figures in one["groups"].items()}
+        cohorts.append((cohort_of_key(key, policy.cohort).begin, groups))
     estimates = [_estimate(one["estimate"]) for one in lately.values()]
     recent = [(key, one["rows"]) for key, one in lately.items()][-28:] or [
         (key, one["rows"]) for key, one in mine.items()
@@ -103,7 +103,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             coverage={} if state is None else {name: state.estimator.coverage(name, now) for name in FIGURES},
             concept=[]
             if state is None or not state.bets
-            else verdicts(state.bets, window, run=policy.limits.run, tolerance=policy.limits.tolerance),
+            else verdicts(state.bets, cohorts, run=policy.limits.run, tolerance=policy.limits.tolerance),
         ),
         policy.limits,
     )

@@ -170,14 +170,16 @@ class Verdict:
 
     Attributes:
         group: Its name.
-        shift: By how much the log-odds of outcomes are above those of scores in the window.
+        shift: By how much the log-odds of outcomes are above those of scores, from *begin* on.
         error: Standard error of that.
-        observed: Share of positive outcomes in the window.
+        observed: Share of positive outcomes.
         said: Mean score.
-        rows: Customers in the window.
+        rows: Customers.
         evidence: Probability of such a sum of stakes by chance, for all groups together, at most.
         rings: Whether the sum is large enough, and the shift is beyond the tolerance and, of a group, unlike that of the others.
         since: When it began, µs.
+        begin: First moment of the cohorts that *shift* and the figures behind it are of, µs: of those from *since* on where the sum is large enough, otherwise of
+            all.
     """
 
     group: str
@@ -189,24 +191,34 @@ class Verdict:
     evidence: float
     rings: bool
     since: int
+    begin: int
 
 
 def verdicts(
-    bets: Mapping[str, Bet], window: Mapping[str, Seen], *, run: float = RUN, tolerance: float = TOLERANCE
+    bets: Mapping[str, Bet],
+    cohorts: Sequence[tuple[int, Mapping[str, Seen]]],
+    *,
+    run: float = RUN,
+    tolerance: float = TOLERANCE,
 ) -> list[Verdict]:
     """What the bets say of each group.
 
+    Of a group whose bets are won, it is asked how far it is off since then: the days before are those on which nothing was wrong, and would hide for a week what
+    is evident after two days.
+
     Args:
         bets: By group; :data:`ALL` among them.
-        window: What was seen of each in the last cohorts.
+        cohorts: The last cohorts, in order: moment of each, µs, and what was seen of each group.
         run: Cohorts to a false alarm, on average, of all groups together.
         tolerance: As for :func:`bet`.
     """
-    everybody = window.get(ALL, Seen())
     found = []
     for group, one in bets.items():
-        here = window.get(group, Seen())
         enough = one.log >= math.log(len(bets) * run)
+        window = [part for part in cohorts if part[0] >= one.since] if enough else []
+        window = window or list(cohorts)
+        here = sum((part[1].get(group, Seen()) for part in window), Seen())
+        everybody = sum((part[1].get(ALL, Seen()) for part in window), Seen())
         beyond = abs(here.shift) > tolerance
         if group != ALL:
             others = everybody - here
@@ -217,7 +229,7 @@ def verdicts(
         found.append(
             Verdict(
                 group, here.shift, here.error, here.positives / rows if rows else math.nan, here.said / rows if rows else math.nan,
-                rows, likely, enough and beyond, one.since,
+                rows, likely, enough and beyond, one.since, window[0][0] if window else one.since,
             )
         )  # fmt: skip
     return found

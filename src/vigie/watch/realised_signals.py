@@ -140,7 +140,7 @@ def _fallen(seen: Performance, realised: Realised, name: str, limits: Limits) ->
     now = realised[name]
     change = change_of(name, reference, seen.said.get(name, math.nan), realised, float(seen.test.get("n", 0.0)))
     rings = drop.value >= limit and chance < CHANCE
-    words = f"{name} of customers scored {_days(seen)} is {_number(now)}; {reference:.3f} in the test"
+    words = f"{name} of customers scored {_days(seen)} is {_number(now)}{_tested(reference)}"
     if rings and not math.isnan(change.covariate.value):
         words += f" ({change.covariate.value:+.3f} since the customers are others, {change.concept.value:+.3f} since they turn out otherwise)"
     return _signal(
@@ -156,7 +156,9 @@ def _fallen(seen: Performance, realised: Realised, name: str, limits: Limits) ->
 def _rates(seen: Performance, realised: Realised) -> Signal:
     share = realised["acted"]
     said = float(seen.test.get("acted", math.nan))
-    words = f"{share.value:.1%} of customers scored {_days(seen)} are acted on; {said:.1%} in the test"
+    words = f"{share.value:.1%} of customers scored {_days(seen)} are acted on"
+    if not math.isnan(said):
+        words += f"; {said:.1%} in the test"
     return _signal(
         seen, Area.PERFORMANCE, FALLEN, "decision_rate", size=share.value - said, limit=math.inf, evidence=math.nan, rings=False, words=words,
         details={**_figure(share, said), "outcome_rate": realised["outcome_rate"].to_data(), "slope": realised["slope"].to_data(),
@@ -198,9 +200,9 @@ def _unknown(seen: Performance, realised: Realised, limits: Limits) -> Signal:
 def _concept(seen: Performance, one: Verdict, limits: Limits) -> Signal:
     who = "customers" if one.group == ALL else f"customers with {one.group}"
     words = (
-        f"{one.observed:.1%} of {who} scored {_days(seen)} had the outcome; scores said {one.said:.1%}"
+        f"{one.observed:.1%} of {who} scored {_days(seen, one.begin)} had the outcome; scores said {one.said:.1%}"
         if one.rows
-        else f"no outcome of {who} scored {_days(seen)} is known"
+        else f"no outcome of {who} scored {_days(seen, one.begin)} is known"
     )
     return _signal(
         seen, Area.PERFORMANCE, CONCEPT, one.group, size=abs(one.shift), limit=limits.tolerance, evidence=one.evidence, rings=one.rings,
@@ -217,7 +219,7 @@ def _estimated(seen: Performance, last: Estimate, name: str, limits: Limits) -> 
     drop = (one.value - reference) if name in RISING else (reference - one.value)
     surely = one.low > reference if name in RISING else one.high < reference
     limit = limits.of(name, reference)
-    words = f"{name} of customers scored on {iso(last.moment)[:10]} will be {_number(one)}; {reference:.3f} in the test"
+    words = f"{name} of customers scored on {iso(last.moment)[:10]} will be {_number(one)}{_tested(reference)}"
     return _signal(
         seen, Area.ESTIMATE, ESTIMATED, name, size=drop, limit=limit, evidence=math.nan, rings=drop >= limit and surely, words=words,
         since=last.moment, until=last.moment + DAY, details={**_figure(one, reference), **_checked(seen, name), "rows": last.rows},
@@ -270,9 +272,14 @@ def _coverage(seen: Performance, name: str, one: Coverage) -> Signal:
     )  # fmt: skip
 
 
-def _days(seen: Performance) -> str:
-    first, last = iso(seen.begin)[:10], iso(seen.end - DAY)[:10]
+def _days(seen: Performance, begin: int | None = None) -> str:
+    first, last = iso(seen.begin if begin is None else begin)[:10], iso(seen.end - DAY)[:10]
     return f"on {first}" if first == last else f"from {first} to {last}"
+
+
+def _tested(reference: float) -> str:
+    """What the test said, where it said anything."""
+    return "" if math.isnan(reference) else f"; {reference:.3f} in the test"
 
 
 def _number(one: Figure) -> str:
