@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,17 @@ def watch(
         str | None, typer.Option("--every", help="Go on, and look this often: 5m, 1h.", show_default="once")
     ] = None,
     fail: Annotated[bool, typer.Option("--fail", help="End with exit code 2 while an incident is open.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write a page with what was seen and what happened before.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page; writes one.", show_default="watch.html in the reports folder"),
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=400, help="How many days the page looks back.")] = 60,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of the page: en or fr.", show_default="as in vigie.toml")
+    ] = None,
     tell: Annotated[
         bool, typer.Option("--tell/--no-tell", help="Send what is to be told to the channels that vigie.toml names.")
     ] = True,
@@ -40,13 +52,20 @@ def watch(
 ) -> None:
     """Look at data, features, API, scores, drift and performance once, and bring the incidents up to date."""
     from vigie.lifecycle.rollout import ledger_of
+    from vigie.report.language import translator
 
     opened = open_project(project, environment, as_of)
     scores = [opened.score(name).name] if name is not None else list(opened.scores)
     seconds = _seconds(every)
+    spoken = language or str(opened.settings.report.get("language") or "en")
+    translator(spoken)  # what is wrong is told before any work is done
+    file = output or opened.reports_folder / "watch.html"
     ledger = ledger_of(opened)
     while True:
-        open_now = _round(opened, ledger, scores, as_json=as_json, tell=tell)
+        found = _round(opened, ledger, scores, as_json=as_json, tell=tell)
+        if page or output is not None:
+            _write(opened, ledger, found, file, days, spoken, quiet=as_json)
+        open_now = any(one.status(found.now) == "open" for of in found.incidents.values() for one in of)
         if seconds is None:
             break
         time.sleep(seconds)
@@ -54,7 +73,16 @@ def watch(
         raise typer.Exit(_RED)
 
 
-def _round(project: Project, ledger: Ledger, scores: list[str], *, as_json: bool, tell: bool) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One look at each score: what was said of it at a moment, and what goes on."""
+
+    now: int
+    signals: dict[str, list[Signal]]
+    incidents: dict[str, list[Incident]]
+
+
+def _round(project: Project, ledger: Ledger, scores: list[str], *, as_json: bool, tell: bool) -> _Round:
     from vigie.lifecycle.alerts import send_alerts
     from vigie.lifecycle.incidents import standing_of
     from vigie.lifecycle.watching import watch_once
@@ -71,7 +99,19 @@ def _round(project: Project, ledger: Ledger, scores: list[str], *, as_json: bool
     else:
         for score in scores:
             show(score, found[score], incidents[score], now)
-    return any(one.status(now) == "open" for of in incidents.values() for one in of)
+    return _Round(now, found, incidents)
+
+
+def _write(
+    project: Project, ledger: Ledger, found: _Round, file: Path, days: int, language: str, *, quiet: bool
+) -> None:
+    from vigie.lifecycle.watch_page import write_watch_page
+    from vigie.lifecycle.watch_story import story
+
+    stories = [story(project, ledger, score, signals, found.now, days=days) for score, signals in found.signals.items()]
+    write_watch_page(stories, file, language=language)
+    if not quiet:
+        screen.say(f"page: {escape(str(file))}", wrap=False)
 
 
 def show(score: str, signals: list[Signal], incidents: list[Incident], now: int) -> None:

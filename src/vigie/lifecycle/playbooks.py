@@ -18,6 +18,7 @@ from vigie.watch.incident import Incident
 
 if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
+    from vigie.report.html import Html
 
 FOLDER = "playbooks"
 """In the project."""
@@ -61,6 +62,26 @@ def values_of(incident: Incident) -> dict[str, str]:
         "suspects": "\n".join(f"{n}. {one.why or one.what}" for n, one in enumerate(incident.suspects, 1)) or "none",
         "signals": "\n".join(f"- {one.code} {one.words}" for one in incident.signals),
     }
+
+
+def commands_of(text: str) -> list[str]:
+    """The commands that a rendered playbook names, each once, in order: what is written as code and begins with ``vigie``."""
+    found = re.findall(r"^\s*(?:\$ )?(vigie [^`\n]+)$|`(vigie [^`]+)`", text, re.MULTILINE)
+    return list(dict.fromkeys((a or b).strip() for a, b in found))
+
+
+def markup_of(text: str) -> Html:
+    """A rendered playbook as HTML: its Markdown, with HTML in it shown and not used, and small headings."""
+    from markdown_it import MarkdownIt
+
+    from vigie.report.html import Html
+
+    reader = MarkdownIt("commonmark", {"html": False})
+    tokens = reader.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = "h4"
+    return Html(reader.renderer.render(tokens, reader.options, {}))
 
 
 def copy_playbooks(project: Project) -> list[Path]:

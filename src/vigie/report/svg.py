@@ -33,7 +33,7 @@ _COLOUR = re.compile("|".join(VARIABLES), re.IGNORECASE)
 _ROOT = re.compile(r'<svg[^>]*? width="([\d.]+)"[^>]*? height="([\d.]+)"[^>]*>')
 
 
-def inline(chart: altair.Chart | altair.LayerChart, label: str, *, halo: bool = True) -> Html:
+def inline(chart: altair.Chart | altair.LayerChart | altair.VConcatChart, label: str, *, halo: bool = True) -> Html:
     """*chart* in the house theme as an ``<svg>`` element a little larger than drawn or, where there is less room, smaller.
 
     Args:
