@@ -20,6 +20,7 @@ from vigie.journal import Prediction, PredictionJournal, read
 from vigie.release import Guardrails, Places, judge, pooled
 from vigie.release.cells import ACTED, ERRORS, LATENCY, LATENCY_EDGES, MONEY_KNOWN, SCORE, UNITS
 from vigie.serving import Served, ServingSettings, create_app
+from vigie.serving.incident_metrics import IncidentMetrics
 from vigie.serving.router import Router
 from vigie.serving.router_trial import Trial
 
@@ -31,6 +32,7 @@ class Held:
 
     def __init__(self) -> None:
         self.routers: Mapping[str, Router] = {}
+        self.incidents = IncidentMetrics(lambda: 0)
 
     def start(self, routers: Mapping[str, Router]) -> None:
         self.routers = routers

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 
 from vigie.clock import stopwatch
 from vigie.errors import VigieError
+from vigie.lifecycle.incidents import stream_of
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import CHAMPION, ledger_of, seen_file
 from vigie.lifecycle.rollout_decide import EVERY_SECONDS, LEASE_SECONDS, decide
+from vigie.serving.incident_metrics import IncidentMetrics
+from vigie.watch.incident import folded
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
@@ -31,6 +34,8 @@ POLL_SECONDS = 0.2
 """How often the ledger is asked for new lines."""
 REGISTRY_SECONDS = 2.0
 """How often the registry is asked for its champions, where that is a look into a file; an MLflow server is not asked."""
+INCIDENT_SECONDS = 5.0
+"""How often incidents are read anew, where there may be something new; lines that were read are not read again."""
 APPLY_SECONDS = 30.0
 """How long until the registry's alias is tried again."""
 
@@ -55,6 +60,8 @@ class Follower:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None
+        self.incidents = IncidentMetrics(self._clock.now)
+        self._stale, self._told = True, -1e9  # whether incidents may have changed, and when they were read
 
     def start(self, routers: Mapping[str, Router]) -> None:
         """Take up what the ledger says, then go on in a thread."""
@@ -98,6 +105,24 @@ class Follower:
                 log.warning("%s goes on as it is: %s", score.name, error)
             except Exception:
                 log.exception("following the ledger failed for %s; it is tried again", score.name)
+        self._stale |= changed
+        if self._stale and stopwatch() - self._told >= INCIDENT_SECONDS:
+            self._tell_incidents(self._ledger)
+
+    def _tell_incidents(self, ledger: Ledger) -> None:
+        """Give the metrics what the ledger says of incidents."""
+        self._told = stopwatch()
+        known = self.incidents.standings
+        try:
+            self.incidents.standings = {
+                name: folded(
+                    ledger.lines(stream_of(name), after=known[name].number if name in known else 0), known.get(name)
+                )
+                for name in self._scores
+            }
+            self._stale = False
+        except VigieError as error:
+            log.warning("metrics tell of incidents what was known before: %s", error)
 
     # -- what the scores ask for ---------------------------------------------------------------------------------
 
@@ -168,11 +193,11 @@ class _Followed:
 
     def round(self, ledger: Ledger, *, changed: bool) -> None:
         """Read, follow, hand over, decide."""
-        from vigie.release import folded
+        from vigie.release import folded as released
 
         if changed:
             lines = ledger.lines(self.name, after=self._standing.number)
-            self._standing = folded(lines, self._standing)
+            self._standing = released(lines, self._standing)
         self._follow(ledger)
         now = stopwatch()
         rollout = self._standing.rollout

@@ -163,6 +163,8 @@ def create_app(
     released.routers = routers
     if routers:
         metrics.also(released)
+    if following is not None:
+        metrics.also(following.incidents)
     answering: dict[str, Answering] = dict(routers)
     if shelf is not None:
         shelf.attach(lambda served: Router(served, make, settings.holdout))  # not followed, but with the hold-out
