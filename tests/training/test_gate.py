@@ -10,6 +10,7 @@ import pytest
 from vigie.bundle.logistic import log_odds, logistic
 from vigie.economics import PayoffValues
 from vigie.training.gate import FEWEST_CUSTOMERS, GateOptions, GateVerdict, Side, judge, level
+from vigie.training.metrics import log_loss
 
 PAYOFF = PayoffValues.constant(0.3 * 190 - 1, -11.0)
 
@@ -22,7 +23,8 @@ def customers(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def side(p: np.ndarray, y: np.ndarray) -> Side:
-    return Side(PAYOFF.realised(PAYOFF.gain(p) >= 0, y), p)
+    act = PAYOFF.gain(p) >= 0
+    return Side(PAYOFF.realised(act, y), p, act)
 
 
 def blurred(p: np.ndarray, seed: int, noise: float = 1.5) -> np.ndarray:
@@ -83,36 +85,72 @@ def test_every_further_try_on_the_same_data_is_harder_and_all_together_stay_belo
 
 
 def test_probabilities_that_cannot_be_believed_do_not_pass_however_they_rank() -> None:
+    """Money is that of right decisions throughout: what fails is what the probabilities say."""
     p, y, who = customers(8_000, 7)
-    dull = blurred(p, 8)
-    loud = side(logistic(2.0 * log_odds(p) + 0.2), y)
-    found = judge(Side(side(p, y).money, loud.probability), side(dull, y), y, who)
-    assert not found.passes and failed(found) == {"slope", "ece"}
-    shifted = Side(side(p, y).money, logistic(log_odds(p) + 0.6))
-    assert failed(judge(shifted, side(dull, y), y, who)) == {"ece"}
+    dull = side(blurred(p, 8), y)
+
+    def said(q: np.ndarray) -> GateVerdict:
+        right = side(p, y)
+        return judge(Side(right.money, q, right.act), dull, y, who, payoff=PAYOFF, currency="EUR")
+
+    assert said(p).passes
+    loud, shifted = logistic(2.0 * log_odds(p) + 0.2), logistic(log_odds(p) + 0.6)
+    assert failed(said(loud)) == {"log_loss"}  # too extreme at both ends, which cancels in a sum
+    assert failed(said(shifted)) == {"promise"}  # nearer to each customer than the dull one, and yet the sum is wrong
+    assert "EUR for one customer beside what came" in said(shifted).words
     # A champion that is as far off is no better reason to stay.
+    right = side(p, y)
     assert judge(
-        Side(side(p, y).money, shifted.probability), Side(side(dull, y).money, shifted.probability), y, who
+        Side(right.money, shifted, right.act), Side(dull.money, shifted, right.act), y, who, payoff=PAYOFF
     ).passes
 
 
-def test_a_constant_champion_has_no_slope_to_be_further_from() -> None:
-    p, y, who = customers(4_000, 9)
-    assert judge(side(p, y), Side(np.zeros(4_000), np.full(4_000, y.mean())), y, who).passes
-    flat = judge(Side(side(p, y).money, np.full(4_000, y.mean())), side(blurred(p, 1), y), y, who)
-    assert {one.name: one.passes for one in flat.checks}["slope"]
+@pytest.mark.parametrize("act", [True, False])
+def test_a_champion_that_says_the_same_of_everybody_does_not_hold_off_who_knows_more(act: bool) -> None:
+    """It is calibrated by definition, and who does nothing keeps each promise; that is nothing to be measured by.
+
+    The challenger ranks, brings more, and is a little too sure of itself, as one is that has learned from few rows: its log-odds
+    are 1.4 times as far apart as is right.
+    """
+    p, y, who = customers(8_000, 9)
+    constant = np.full(len(y), y.mean())
+    acts = np.full(len(y), act)
+    champion = Side(PAYOFF.realised(acts, y), constant, acts)
+    z = log_odds(blurred(p, 2, 0.8))
+    sure = side(logistic(1.4 * (z - z.mean()) + z.mean()), y)
+    found = judge(sure, champion, y, who, payoff=PAYOFF)
+    assert found.passes, found.words
+    assert {one.name for one in found.checks} == {"value", "log_loss", "promise"}
+    assert "log_loss" in failed(judge(champion, sure, y, who, payoff=PAYOFF))  # and nor does it come back
 
 
-def test_the_slope_is_as_uncertain_as_samples_differ() -> None:
+def test_who_ranks_by_chance_does_not_pass_a_champion_that_says_the_same_of_everybody() -> None:
+    p, y, who = customers(8_000, 9)
+    acts = np.ones(len(y), dtype=bool)
+    champion = Side(PAYOFF.realised(acts, y), np.full(len(y), y.mean()), acts)
+    chance = side(np.random.default_rng(1).permutation(p), y)
+    assert {"value", "log_loss"} <= failed(judge(chance, champion, y, who, payoff=PAYOFF))
+
+
+def test_the_log_loss_is_as_uncertain_as_samples_differ() -> None:
     deltas, errors = [], []
-    for seed in range(60):
-        p, y, who = customers(2_000, 100 + seed)
+    for seed in range(50):
+        p, y, who = customers(800, 100 + seed)
         check = judge(side(p, y), side(blurred(p, seed, 0.7), y), y, who).checks[1]
-        assert check.name == "slope"
+        assert check.name == "log_loss"
+        assert check.limit == pytest.approx(0.02 * log_loss(y, blurred(p, seed, 0.7)))
+        assert check.value == pytest.approx(log_loss(y, p) - log_loss(y, blurred(p, seed, 0.7)))
         deltas.append(check.value)
         errors.append((check.high - check.low) / 2 / 1.645)
-    # |log slope| folds at 0, so that its spread is at most that of the log slope: a bound, not an equality.
-    assert 0.5 * np.mean(errors) < np.std(deltas) < 1.3 * np.mean(errors)
+    assert 0.8 * np.mean(errors) < np.std(deltas) < 1.2 * np.mean(errors)
+
+
+def test_right_probabilities_are_refused_for_their_promises_no_more_often_than_chance() -> None:
+    refused = 0
+    for seed in range(60):
+        p, y, who = customers(600, 300 + seed)
+        refused += "promise" in failed(judge(side(p, y), side(blurred(p, seed), y), y, who, payoff=PAYOFF))
+    assert refused / 60 <= 0.05
 
 
 def test_a_slice_that_is_evidently_harmed_stops_it_and_chance_does_not() -> None:

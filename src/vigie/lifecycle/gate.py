@@ -100,7 +100,7 @@ def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
         probability = of.probability(columns, len(test))
         gain = np.broadcast_to(result.test_payoff.gain(probability), len(test))
         act = capacity.act(gain, of.bundle.decision.min_gain, np.arange(len(test)))
-        return Side(realised(result.test_payoff, act, result.test_labels)[rows], probability[rows])
+        return Side(realised(result.test_payoff, act, result.test_labels)[rows], probability[rows], act[rows])
 
     before = side(scorer)
     return Sides(
@@ -186,7 +186,7 @@ def gate(
         return refused(f"the champion cannot be read: {error.what}")
     return judge(
         both.challenger, both.champion, both.labels, both.customers, slices=both.slices, tries=tries, options=options,
-        currency=decision.currency,
+        currency=decision.currency, payoff=result.test_payoff.take(both.rows),
     )  # fmt: skip
 
 

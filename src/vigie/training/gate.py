@@ -4,12 +4,18 @@ The rows are those of the challenger's test, which neither model learned from. T
 
 - *worth more*: it brings more money for one customer, and the lower end of the interval of the difference is above
   ``−margin``: it is not worse by more than one is ready to lose;
-- *believable*: slope and error of its calibration are not worse than the champion's by more than a tolerance;
+- *believable*: its probabilities are as near to the risk of each customer (log loss), up to a tolerance; and what they promise of
+  the customers on whom it would act is not evidently further from what comes than what the champion says of the same;
 - *fair to every slice*: no slice of the customers evidently loses more than the margin by it, corrected for their number.
 
 Differences are taken row by row, and intervals resample customers. The k-th challenger that is judged on the same data gets the
 ``6/(π²k²)``-th part of alpha: however many are tried, the probability that one passes which is worse by the margin stays
 below alpha in all (``Σ 6/(π²k²) = 1``).
+
+Calibration is not compared by itself. Who says the same of everybody is calibrated by definition, so that a champion which knows
+nothing would hold off each that knows something. A proper score counts both: the difference of two mean log losses is how
+much nearer one of them is to the true risk of each customer, in the sense of Kullback & Leibler (1951), whatever those risks are
+(Murphy 1973 for its parts, calibration and resolution; Dimitriadis, Gneiting & Jordan 2021).
 """
 
 from __future__ import annotations
@@ -22,11 +28,12 @@ from typing import Any
 
 import numpy as np
 
-from vigie.bundle.logistic import log_odds, logistic
+from vigie.economics import PayoffValues
 from vigie.training.bootstrap import Resampling
 from vigie.training.clustered import codes_of
 from vigie.training.compare import holm
 from vigie.training.evidence import Estimate
+from vigie.training.metrics import row_log_loss
 from vigie.training.segment_guard import difference
 
 NAN = float("nan")
@@ -34,12 +41,10 @@ FEWEST_CUSTOMERS = 50
 """Below so many the interval of a resampling is not to be trusted."""
 FEWEST_IN_SLICE = 30
 """Customers of a slice below which it is not judged: a normal curve does not hold there."""
-SLOPE_TOLERANCE = 0.2
-"""How much further from 1 the challenger's calibration slope may be, in its logarithm."""
-ECE_TOLERANCE = 0.03
-"""How much greater its expected calibration error may be, a share."""
-BINS = 10
-_STEPS = 50
+LOSS_TOLERANCE = 0.02
+"""How much greater the challenger's log loss may be: share of the champion's."""
+PROMISE_TOLERANCE = 0.1
+"""How much further off its promises may be: share of what the better of both brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,12 @@ class Side:
     Attributes:
         money: What its decision brought for each row, currency, shape (n,).
         probability: Calibrated, shape (n,); ``None`` for a rule, which has none.
+        act: Whom it acts on, shape (n,); ``None``: not known, then promises are not compared.
     """
 
     money: np.ndarray
     probability: np.ndarray | None = None
+    act: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,12 @@ class GateCheck:
     """One thing that was looked at.
 
     Attributes:
-        name: ``"value"``, ``"slope"``, ``"ece"`` or ``"slice NAME"``; ``"rows"`` where there are too few of them.
+        name: ``"value"``, ``"log_loss"``, ``"promise"`` or ``"slice NAME"``; ``"rows"`` where there are too few of them.
         passes: Whether it is good enough.
-        value: Challenger minus champion: currency for one customer, log-slope's distance from 0, or share.
+        value: Challenger minus champion: currency for one customer, or nats of log loss.
         low: Lower end of its interval.
         high: Upper end.
-        limit: What *low* (of money) must be above, or *high* (of calibration) at most.
+        limit: What *low* of money must be above, *high* of log loss at most, *low* of promises at most.
         words: The same in a sentence.
     """
 
@@ -151,6 +158,7 @@ def judge(
     options: GateOptions | None = None,
     against: str = "champion",
     currency: str = "",
+    payoff: PayoffValues | None = None,
 ) -> GateVerdict:
     """Whether *challenger* may take the place of *champion*.
 
@@ -164,6 +172,7 @@ def judge(
         options: How strict.
         against: What the champion is called.
         currency: For the sentences.
+        payoff: Cost matrix of the rows; ``None``: promises are not compared.
     """
     options = options or GateOptions()
     alpha = level(options.alpha, max(tries, 1))
@@ -181,8 +190,9 @@ def judge(
     found = [_value(challenger, champion, resampling, alpha, options, against, currency)]
     if challenger.probability is not None and champion.probability is not None:
         # Everything has to be passed, so that nothing is divided here; what is tried again and again is a gain of money.
-        found.append(_slope(labels, challenger.probability, champion.probability, codes, options.alpha))
-        found.append(_ece(labels, challenger.probability, champion.probability, resampling, options.alpha))
+        found.append(_loss(labels, challenger.probability, champion.probability, resampling, options.alpha))
+        if payoff is not None and challenger.act is not None:
+            found.append(_promise(challenger, champion, labels, payoff, resampling, options.alpha, currency))
     found += _slices(challenger, champion, codes, slices or {}, -found[0].limit, options.alpha, currency)
     return verdict(*found)
 
@@ -213,72 +223,55 @@ def _value(
     return GateCheck("value", passes, found.value, found.low, found.high, limit, sentence)
 
 
-# -- calibration -------------------------------------------------------------------------------------------------------
+# -- probabilities -----------------------------------------------------------------------------------------------------
 
 
-def _slope(y: np.ndarray, new: np.ndarray, old: np.ndarray, codes: np.ndarray, alpha: float) -> GateCheck:
-    """How much further from 1 the slope is, in logarithms; its spread from what each customer changes in both slopes."""
-    (a, of_a), (b, of_b) = (_log_slope(y, p, codes) for p in (new, old))
-    if math.isnan(a):
-        return GateCheck("slope", True, NAN, NAN, NAN, SLOPE_TOLERANCE, "the slope of its calibration is not defined")
-    if math.isnan(b):  # a champion without a slope has nothing to be further from
-        b, of_b = 0.0, np.zeros_like(of_a)
-    value = abs(a) - abs(b)
-    error = float(np.sqrt((((np.sign(a) or 1.0) * of_a - (np.sign(b) or 1.0) * of_b) ** 2).sum()))
-    z = NormalDist().inv_cdf(1 - alpha)
-    high = value + z * error
-    passes = high <= SLOPE_TOLERANCE
-    words = f"its calibration slope is {math.exp(a):.2f}, {math.exp(b):.2f} before"
+def _loss(y: np.ndarray, new: np.ndarray, old: np.ndarray, resampling: Resampling, alpha: float) -> GateCheck:
+    """How much further from each customer's risk the probabilities are, in nats; it has to be shown that they are not."""
+    before = row_log_loss(y, old)
+    found = resampling.mean(row_log_loss(y, new) - before, level=1 - 2 * alpha)
+    limit = LOSS_TOLERANCE * float(before.mean())
+    passes = found.high <= limit
+    words = f"the log loss of its probabilities is {before.mean() + found.value:.4f}, {before.mean():.4f} before"
     if not passes:
-        words += f": it may be further from 1 by a factor of {math.exp(high):.2f}, where {math.exp(SLOPE_TOLERANCE):.2f} is the most"
-    return GateCheck("slope", passes, value, value - z * error, high, SLOPE_TOLERANCE, words)
+        words += f": it may be greater by {found.high:.4f}, where {limit:.4f} is the most"
+    return GateCheck("log_loss", passes, found.value, found.low, found.high, limit, words)
 
 
-def _log_slope(y: np.ndarray, p: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:
-    """Logarithm of the slope of the outcome on the log-odds (Cox 1958), and what each customer adds to it; NaN for none."""
-    count = int(codes.max()) + 1
-    z = log_odds(p)
-    if y.min() == y.max() or float(np.ptp(z)) == 0.0:
-        return NAN, np.zeros(count)
-    X, found = np.column_stack([z, np.ones(len(y))]), np.array([1.0, 0.0])
-    curvature, residual = np.eye(2), np.zeros(len(y))
-    for _ in range(_STEPS):
-        q = logistic(X @ found)
-        residual = y - q
-        curvature = (X * np.maximum(q * (1 - q), 1e-12)[:, None]).T @ X + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, X.T @ residual)
-        step *= min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-300))
-        found = found + step
-        if float(np.abs(step).max()) < 1e-10:
-            break
-    slope = max(float(found[0]), 1e-3)  # one that points the wrong way is as far off as can be
-    scores = np.column_stack([np.bincount(codes, column * residual, count) for column in X.T])
-    return math.log(slope), (scores @ np.linalg.inv(curvature))[:, 0] / slope
+def _promise(
+    challenger: Side,
+    champion: Side,
+    y: np.ndarray,
+    payoff: PayoffValues,
+    resampling: Resampling,
+    alpha: float,
+    currency: str,
+) -> GateCheck:
+    """How much further off the promises are, of what acting brings on those on whom the challenger would act.
 
-
-def _ece(y: np.ndarray, new: np.ndarray, old: np.ndarray, resampling: Resampling, alpha: float) -> GateCheck:
-    columns = np.column_stack([np.ones(len(y)), _distances(y, new), _distances(y, old)])
+    Both speak of the same customers, whose money would be on the books. Of its own, the champion that acts on nobody keeps each
+    promise, and so does the one that acts on everybody and says the same of all. As with slices it is harm that has to be
+    shown: a sum is as uncertain as the gain of money is, and that has been proved already.
+    """
+    assert challenger.probability is not None and champion.probability is not None and challenger.act is not None
+    came, act = payoff.advantage(y), challenger.act
+    new = np.where(act, payoff.gain(challenger.probability) - came, 0.0)
+    old = np.where(act, payoff.gain(champion.probability) - came, 0.0)
 
     def statistic(sums: np.ndarray) -> np.ndarray:
-        mine, theirs = np.abs(sums[:, 1 : 1 + BINS]).sum(axis=1), np.abs(sums[:, 1 + BINS :]).sum(axis=1)
-        return np.asarray((mine - theirs) / sums[:, 0])
+        return np.asarray((np.abs(sums[:, 1]) - np.abs(sums[:, 2])) / sums[:, 0])
 
+    columns = np.column_stack([np.ones(len(y)), new, old])
     found: Estimate = resampling.estimate(columns, statistic, level=1 - 2 * alpha)
-    passes = found.high <= ECE_TOLERANCE
-    words = f"its calibration error is {found.value:+.3f} beside the champion's"
+    limit = PROMISE_TOLERANCE * max(abs(float(one.money.mean())) for one in (challenger, champion))
+    passes = found.low <= limit
+    told = [f"{one.mean():+,.3f} {currency}".rstrip() for one in (new, old)]
+    words = (
+        f"of those on whom it would act it promises {told[0]} for one customer beside what came, the champion {told[1]}"
+    )
     if not passes:
-        words += f": it may be greater by {found.high:.3f}, where {ECE_TOLERANCE:g} is the most"
-    return GateCheck("ece", passes, found.value, found.low, found.high, ECE_TOLERANCE, words)
-
-
-def _distances(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Of each row probability minus outcome, in the column of its bin of equal size: shape (n, BINS)."""
-    order = np.argsort(p, kind="stable")
-    place = np.empty(len(p), np.int64)
-    place[order] = np.arange(len(p)) * BINS // len(p)
-    distance = np.zeros((len(p), BINS))
-    distance[np.arange(len(p)), place] = p - y
-    return distance
+        words += f": further off by {found.low:,.3f} at least, where {limit:,.3f} is the most"
+    return GateCheck("promise", passes, found.value, found.low, found.high, limit, words)
 
 
 # -- slices ------------------------------------------------------------------------------------------------------------
