@@ -1,30 +1,35 @@
 """Retraining policies rehearsed on real histories: which one would have paid, and how long a rehearsal takes.
 
-    python benchmarks/rehearsal/run.py [--data .../online_retail.parquet] [--only retail|cdnow|shop] [--workers 2]
+    python benchmarks/rehearsal/run.py [--data .../online_retail.parquet] [--only retail ...] [--workers 2]
 
 Online Retail is read from a path; CDNOW is inside the ``lifetimes`` wheel of the ``demo`` extra; the shop is generated, with a
-price shock on a day that is known. Nine months of daily steps, four policies. Written to ``benchmarks/out/rehearsal.json``.
+price shock on a day that is known. Nine months of daily steps, four policies. Sums of money are assumptions, so each real history is
+rehearsed under two of them. Written to ``results.json`` and, for the docs, to a table for each case and one of the time
+that all of them took.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from vigie import clock
-from vigie.clock import FixedClock, iso, parse_moment
+from vigie.clock import FixedClock, parse_moment
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rehearse import Rehearsal, rehearse
 from vigie.lifecycle.rehearse_models import rehearsal_options
 from vigie.lifecycle.rehearse_policy import period_moment
 
-HERE = Path(__file__).resolve().parents[1]
-RETAIL = HERE.parents[1] / "shared" / "data" / "online_retail.parquet"
+HERE = Path(__file__).resolve().parent
+RETAIL = HERE.parents[2] / "shared" / "data" / "online_retail.parquet"
 FEATURES = """        bought.count(days(30, 60, 90)).each(Feature.log1p),
         bought.days_since_last(),
         bought.days_since_first(),
@@ -49,7 +54,7 @@ churn = Score(
         spent.sum(days(30, 90)).each(Feature.log1p),
         returned.count(days(90)),
     ],
-    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=35, currency="GBP"),
+    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value={{value:g}}, currency="GBP"),
 )
 """
 CDNOW_FILE = f"""
@@ -67,48 +72,70 @@ churn = Score(
         bought["dollars"].sum(days(90)),
         bought["dollars"].mean(),
     ],
-    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value=22, currency="USD"),
+    decision=Campaign(contact_cost=0.5, offer_cost=5, accepted=0.15, customer_value={{value:g}}, currency="USD"),
 )
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """A history, and the nine months of it that are rehearsed."""
+    """A history, and the nine months of it that are rehearsed.
+
+    Attributes:
+        title: What it is.
+        begin: First day, or month.
+        end: Last.
+        today: What is known.
+        value: What a customer who stays is worth, in the cost matrix; 0: as the project says.
+        change: Day on which something is known to have changed; empty: none is known.
+    """
 
     title: str
     begin: str
     end: str
     today: str
+    value: float = 0.0
     change: str = ""
 
 
+def _retail(value: float) -> Case:
+    title = f"Online Retail, 30-day churn, scored weekly; a customer who stays is worth £{value:g}"
+    return Case(title, "2011-03", "2011-12", "2011-12-09", value)
+
+
+def _cdnow(value: float) -> Case:
+    title = f"CDNOW, 60-day churn, scored monthly; a customer who stays is worth ${value:g}"
+    return Case(title, "1997-09", "1998-06", "1998-07-01", value)
+
+
 CASES = {
-    "retail": Case("Online Retail, 30-day churn, scored weekly", "2011-03", "2011-12", "2011-12-09"),
-    "cdnow": Case("CDNOW, 60-day churn, scored monthly", "1997-09", "1998-06", "1998-07-01"),
-    "shop": Case("Generated shop, price shock on 2025-03-01", "2024-11", "2025-08", "2025-09-01", "2025-03-01"),
+    "retail": _retail(35),
+    "retail-120": _retail(120),
+    "cdnow": _cdnow(22),
+    "cdnow-60": _cdnow(60),
+    "shop": Case("Generated shop, price shock on 2025-03-01", "2024-11", "2025-08", "2025-09-01", change="2025-03-01"),
 }
 
 
 def laid_out(name: str, folder: Path, retail: Path) -> tuple[Project, str]:
     """The project of a case, ingested, and the name of its score."""
     folder.mkdir(parents=True, exist_ok=True)
+    case = CASES[name]
     if name == "shop":
         score = _shop(folder)
     else:
-        if name == "cdnow":
+        text, source, path = (RETAIL_FILE, "lines", str(retail))
+        if name.startswith("cdnow"):
             from vigie_demos.churn.prepare import write_data
 
             write_data(folder, seed=0)
-        file, source, path = (
-            (RETAIL_FILE, "lines", str(retail)) if name == "retail" else (CDNOW_FILE, "purchases", "purchases.csv")
-        )
-        (folder / "score.py").write_text(file)
+            text, source, path = (CDNOW_FILE, "purchases", "purchases.csv")
+        (folder / "score.py").write_text(text.format(value=case.value))
         (folder / "vigie.toml").write_text(
             f'[project]\nfiles = ["score.py"]\n[sources.{source}]\npath = {json.dumps(path)}\n'
         )
         score = "churn"
-    project = Project.open(folder, "", FixedClock(parse_moment(CASES[name].today)))
+    project = Project.open(folder, "", FixedClock(parse_moment(case.today)))
     ingest_sources(project)
     return project, score
 
@@ -132,50 +159,99 @@ def _shop(folder: Path) -> str:
     return str(declared.churn.name)
 
 
-def table(found: Rehearsal) -> str:
-    """The table of policies in Markdown."""
+def table(found: dict[str, Any]) -> str:
+    """The table of policies in Markdown, of the plain data of a rehearsal."""
+    known = bool(found["changes"])
+    head = f"| policy | value, {found['currency']} | more than never (95 %) | trained | released | alarms (confirmed) |"
+    lines = [head + (" true | false | days to the first |" if known else ""), "|---" * (9 if known else 6) + "|"]
+    for one in found["policies"]:
+        more, alarms = one["more_than_never"], one["alarms"]
+        said = f"{more['value']:+,.0f} ({more['low']:+,.0f} … {more['high']:+,.0f})" if one["policy"] != "never" else ""
+        sure = sum(alarm["confirmed"] is True for alarm in alarms)
+        name = f"**{one['policy']}**" if one["policy"] == found["best"] else one["policy"]
+        line = f"| {name} | {one['value']:,.0f} | {said} | {one['trainings']} | {one['released']} | {len(alarms)} ({sure}) |"
+        if known:
+            days = one["detection_days"][0]
+            line += f" {one['true_alarms']} | {len(alarms) - one['true_alarms']} | {'never' if days is None else f'{days:g}'} |"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def times(told: dict[str, dict[str, Any]]) -> str:
+    """How long each case took, in Markdown."""
     lines = [
-        f"| policy | value, {found.currency} | more than never (95 %) | trained | released | alarms (confirmed) |",
-        "|---|---|---|---|---|---|",
+        "| history | decisions | models | workers | seconds | processor seconds | load at the end |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for one in found.outcomes:
-        sure = sum(alarm.confirmed is True for alarm in one.alarms)
-        more = "" if one.name == "never" else f"{one.more.value:+,.0f} ({one.more.low:+,.0f} … {one.more.high:+,.0f})"
+    for name in (one for one in CASES if one in told):
+        one = told[name]
         lines.append(
-            f"| {one.name} | {one.value:,.0f} | {more} | {one.trainings} | {one.released} | {len(one.alarms)} ({sure}) |"
+            f"| {CASES[name].title} | {one['decisions']:,} | {one['models_trained']} | {one['workers']} | {one['seconds']:.0f} | "
+            f"{one['processor_seconds']:.0f} | {one['load']:.1f} |"
         )
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> float:
+    """Seconds of processor time of this process and of those of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def rehearsed(name: str, folder: Path, retail: Path, policies: list[str], workers: int) -> dict[str, Any]:
+    """A case from nothing: its figures, and what it took without laying out and ingesting the data."""
+    case = CASES[name]
+    project, score = laid_out(name, folder, retail)
+    began, used = clock.stopwatch(), processor()
+    found: Rehearsal = rehearse(
+        project, project.score(score), begin=period_moment(case.begin, "--from"), end=period_moment(case.end, "--to"),
+        policies=policies, options=rehearsal_options(), workers=workers,
+        changes=[parse_moment(case.change)] if case.change else (),
+    )  # fmt: skip
+    data = found.to_data()
+    kept = project.settings.state / "rehearsals" / score
+    return {
+        **data,
+        "title": case.title,
+        "workers": workers,
+        "models_trained": sum(one.is_dir() for one in kept.iterdir()),
+        "seconds": round(clock.stopwatch() - began, 1),
+        "processor_seconds": round(processor() - used, 1),
+        "load": os.getloadavg()[0],
+    }
 
 
 def main() -> None:
-    """Rehearse every case and print its table."""
+    """Rehearse every case, print its table and write it down."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--data", type=Path, default=RETAIL, help="online_retail.parquet")
     arguments.add_argument("--only", choices=CASES, action="append")
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--policy", default="never,monthly,on-drift,on-loss")
     given = arguments.parse_args()
-    out = HERE / "out"
-    out.mkdir(exist_ok=True)
-    kept = out / "rehearsal.json"
+    kept = HERE / "results.json"
     told = json.loads(kept.read_text()) if kept.is_file() else {}
     for name in given.only or CASES:
-        case = CASES[name]
         with tempfile.TemporaryDirectory() as scratch:
-            project, score = laid_out(name, Path(scratch) / name, given.data)
-            began = clock.stopwatch()
-            found = rehearse(
-                project, project.score(score), begin=period_moment(case.begin, "--from"), end=period_moment(case.end, "--to"),
-                policies=given.policy.split(","), options=rehearsal_options(), workers=given.workers,
-                changes=[parse_moment(case.change)] if case.change else (),
-            )  # fmt: skip
-            seconds = clock.stopwatch() - began
-        told[name] = {"seconds": round(seconds, 1), "workers": given.workers, **found.to_data()}
-        kept.write_text(json.dumps(told, indent=1) + "\n")
+            found = rehearsed(name, Path(scratch) / name, given.data, given.policy.split(","), given.workers)
+        told[name] = _short(found)
+        kept.write_text(json.dumps({one: told[one] for one in CASES if one in told}, indent=1) + "\n")
+        (HERE / f"{name}.md").write_text(table(found))
+        (HERE / "times.md").write_text(times(told))
+        print(f"\n{found['title']}, {found['from'][:10]} to {found['to'][:10]}, {found['decisions']:,} decisions:")
         print(
-            f"\n{case.title}, {iso(found.begin)[:10]} to {iso(found.end)[:10]}, {found.decisions:,} decisions: {seconds:.0f} s"
+            f"{found['seconds']:.0f} s, {found['processor_seconds']:.0f} s of processor time\n{table(found)}",
+            flush=True,
         )
-        print(table(found))
+
+
+def _short(found: dict[str, Any]) -> dict[str, Any]:
+    """Without what a page does not tell: the words of a calendar whose alarms are there already."""
+    policies = []
+    for one in found["policies"]:
+        calendar = [event for event in one["calendar"] if event["kind"] not in ("alarm", "over")]
+        policies.append({**one, "calendar": calendar})
+    return {**found, "policies": policies}
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from vigie.lifecycle.train import part, tell
 from vigie.training.bootstrap import Resampling
 from vigie.training.evidence import Estimate
 from vigie.training.metrics import auc, realised
-from vigie.training.processes import Lost, each
+from vigie.training.processes import Lost, each, one_thread
 
 if TYPE_CHECKING:
     from vigie.training import TrainOptions
@@ -361,7 +361,8 @@ def _spread(function: Callable[[_Piece], Any], pieces: list[_Piece], workers: in
 def _trained(piece: _Piece) -> tuple[int, str] | None:
     """Train one model; what was wrong, where it cannot be: then whoever asks for it is told so again."""
     try:
-        piece.models().made(piece.moment)
+        with one_thread():  # matrices are narrow: more threads wait for each other, and for those of the other process
+            piece.models().made(piece.moment)
     except TrainingError as error:
         return piece.moment, error.what
     return None
@@ -370,8 +371,9 @@ def _trained(piece: _Piece) -> tuple[int, str] | None:
 def _lived(piece: _Piece) -> PolicyRun:
     assert piece.rule is not None
     models = piece.models()
-    run = rehearsed(piece.ground, models, piece.rule, piece.conduct)
-    alarms = tuple(replace(one, confirmed=confirmed(one, piece.ground, models)) for one in run.alarms)
+    with one_thread():
+        run = rehearsed(piece.ground, models, piece.rule, piece.conduct)
+        alarms = tuple(replace(one, confirmed=confirmed(one, piece.ground, models)) for one in run.alarms)
     return replace(run, alarms=alarms)
 
 
