@@ -108,7 +108,7 @@ def test_everything_is_made_and_every_check_has_an_answer(told: Any) -> None:
     assert made["training/churn"]["version"] == made["release/churn"]["champion"] == 1
     assert made["release/churn"]["became"] == "promoted"
     assert made["scores/churn"]["rows"] > 50
-    areas = {"data", "features", "api", "inference", "drift", "estimate", "performance"}
+    areas = {"steps", "data", "features", "api", "inference", "drift", "estimate", "performance"}
     assert set(told["checks"]) == {
         "lake/visits:contract", "lake/visits:quarantine", "predictions:segments", "training/churn:checks", "gate/churn:gate",
         *(f"watch/churn:{area}" for area in areas),

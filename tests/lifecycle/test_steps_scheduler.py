@@ -68,6 +68,7 @@ class Stage:
     clock: Now = field(default_factory=Now)
     begun: list[Fake] = field(default_factory=list)
     told: list[tuple[str, str, str]] = field(default_factory=list)
+    people_told: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -79,6 +80,9 @@ class Stage:
         project = Project.open(self.folder, "", self.clock)
 
         def begin(piece: Piece, command: list[str]) -> Fake:
+            if piece.step == "tell":
+                self.people_told.append(command)
+                return Fake(piece, command, code=0)
             self.begun.append(Fake(piece, command))
             return self.begun[-1]
 
@@ -137,6 +141,23 @@ def test_what_fails_is_tried_again_later_and_later_and_given_up_aloud(tmp_path: 
     assert stage.states("ingest") == [("00:00", "given up")]
     assert stage.told[-1][0] == "error"
     assert "given up after 3 tries" in stage.told[-1][2] and "no such file" in stage.told[-1][2]
+
+
+def test_people_are_told_when_a_step_is_given_up_and_when_it_works_again(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.watch]\nevery = "1h"\ntries = 2\nbackoff = "1m"\n')
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    after = []
+    for code in (0, 1, 1, 1, 1, 0, 0):  # a run, two that are given up, and two more
+        stage.pass_(scheduler, HOUR if code == 0 or len(after) % 2 else MINUTE)
+        stage.begun[-1].code = code
+        stage.pass_(scheduler, 0)
+        after.append(len(stage.people_told))
+
+    assert [state for _, state in stage.states("watch")] == ["done", "given up", "given up", "done", "done"]
+    assert after == [0, 0, 1, 1, 2, 3, 3]
+    assert stage.people_told == [["schedule", "tell"]] * 3
+    assert scheduler.idle()
 
 
 def test_what_always_fails_is_given_up_however_often_it_is_due(tmp_path: Path) -> None:

@@ -133,6 +133,32 @@ def show(project: Folder = Path(), environment: Environment = None) -> None:
     screen.table(columns, rows, cut=5)
 
 
+@group.command("tell")
+def tell(project: Folder = Path(), environment: Environment = None, as_of: AsOf = None) -> None:
+    """Open the incidents of steps that were given up, end those of steps that work again, and tell who is to be told.
+
+    The scheduler does so by itself whenever a step is given up, also where that step is the watch.
+    """
+    from vigie.lifecycle.alerts import send_alerts
+    from vigie.lifecycle.rollout import ledger_of
+    from vigie.lifecycle.watching import watch_once
+
+    opened = open_project(project, environment, as_of)
+    ledger, now = ledger_of(opened), opened.clock.now()
+    ringing = {
+        signal.subject: signal.words
+        for score in opened.scores
+        for signal in watch_once(opened, ledger, score, now, only=("steps",))
+        if signal.rings and signal.code == "VGW421"
+    }
+    for words in ringing.values():
+        screen.say(f"[red]{escape(words)}[/]")
+    if not ringing:
+        screen.say("no step is given up")
+    for problem in send_alerts(opened, ledger, now):
+        screen.errors.print(f"[yellow]warning[/] {escape(problem)}", soft_wrap=True)
+
+
 @group.command("run")
 def run(
     once: Annotated[bool, typer.Option("--once", help="Run what is due now, and end.")] = False,

@@ -158,6 +158,17 @@ def ended(run: Run, schedule: Schedule, code: int, said: str, now: int) -> Run:
     return replace(run, state=FAILED, ended=now, next=now + pause, said=said)
 
 
+def given_up(runs: Sequence[Run]) -> list[Run]:
+    """Of *runs*, in the order of their slots, those that were given up since one was done."""
+    found: list[Run] = []
+    for run in runs:
+        if run.state == DONE:
+            found = []
+        elif run.state == GIVEN_UP:
+            found.append(run)
+    return found
+
+
 def held_back(wanted: Todo, begun: Mapping[str, int]) -> bool:
     """Whether *wanted* waits for a step before it.
 

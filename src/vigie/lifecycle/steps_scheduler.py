@@ -100,6 +100,8 @@ class Scheduler:
         self._seen: dict[str, int] = {}
         self._held: dict[str, int] = {}  # until when each lease is certainly ours
         self._trouble = ""
+        self._news = False  # a step was given up, or done after it was
+        self._telling: Step | None = None
 
     @property
     def going(self) -> int:
@@ -116,6 +118,7 @@ class Scheduler:
             self._reap(now)
             wanted = self._wanted(now)
             self._start(wanted, now)
+            self._tell_people(now)
         except JournalError as error:
             if str(error) != self._trouble:
                 self._told("error", "ledger", str(error))
@@ -126,12 +129,16 @@ class Scheduler:
 
     def idle(self) -> bool:
         """Whether nothing goes on and nothing is due."""
+        if self._telling is not None or self._news:
+            return False
         return not self._going and not any(todos[-1].run.state == RUNNING for todos in self._wanted(self._clock.now()))
 
     def stop(self) -> None:
         """Ask what goes on to end. It is on record as going on, and is gone on with by the next scheduler."""
         for going in self._going.values():
             going.step.stop()
+        if self._telling is not None:
+            self._telling.stop()
 
     def ended(self) -> bool:
         """Whether everything that was asked to has ended; leases are given back then."""
@@ -144,7 +151,8 @@ class Scheduler:
                     steps_runs.put(self._ledger, going.piece, [run], now)
                 self._give_back(going.piece)
                 del self._going[name]
-        return not self._going
+        telling = self._telling is not None and self._telling.ended() is None
+        return not self._going and not telling
 
     # -- the three parts of a tick ---------------------------------------------------------------------------------
 
@@ -161,6 +169,8 @@ class Scheduler:
                 continue
             run = steps_runs.ended(going.run, going.schedule, code, going.step.said or f"exit code {code}", now)
             steps_runs.put(self._ledger, going.piece, [run], now)
+            over = run.state == steps_runs.DONE and bool(steps_runs.given_up(self._known(going.piece)))
+            self._news |= over or run.state == steps_runs.GIVEN_UP
             self._drop(name)
             self._give_back(going.piece)
             self._tell(going, run, code)
@@ -208,6 +218,7 @@ class Scheduler:
             run = todo.run
             if run.state != RUNNING:
                 level = "warning" if run.state == SKIPPED else "error"
+                self._news |= run.state == steps_runs.GIVEN_UP
                 self._told(level, piece.name, f"run of {iso(run.slot)} {run.state}: {run.said}")
                 continue
             again = f", try {run.tries} of {schedule.tries}" if run.tries > 1 else ""
@@ -215,6 +226,15 @@ class Scheduler:
             self._going[piece.name] = _Going(piece, schedule, run, self._begin(piece, piece.command(self._as_of(todo))))
         if piece.name not in self._going:
             self._give_back(piece)
+
+    def _tell_people(self, now: int) -> None:
+        """Have the incident of a step that was given up opened, or ended, at once: the step may be the watch itself."""
+        if self._telling is not None and self._telling.ended() is not None:
+            self._telling = None
+        if self._news and self._telling is None:
+            self._news = False
+            words = ["schedule", "tell", *(["--as-of", iso(now)] if self._rate else [])]
+            self._telling = self._begin(Piece("tell"), words)
 
     # -- small things ------------------------------------------------------------------------------------------------
 

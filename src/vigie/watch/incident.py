@@ -39,7 +39,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 """From the least to the worst."""
 
 Key = tuple[str, str, str]
-_OPERATION = frozenset({Area.DATA, Area.FEATURES, Area.API, Area.INFERENCE})
+_OPERATION = frozenset({Area.STEPS, Area.DATA, Area.FEATURES, Area.API, Area.INFERENCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +386,7 @@ def _same(standing: Standing, group: Group, now: int, policy: Policy) -> list[In
     for incident in standing.incidents.values():
         shared = bool(keys & incident.known)
         # A drift that moves on from one feature to another is still that drift.
-        alike = incident.cause.area == cause.area.value and cause.area not in (Area.DATA, Area.FEATURES)
+        alike = incident.cause.area == cause.area.value and cause.area not in (Area.STEPS, Area.DATA, Area.FEATURES)
         if incident.ongoing:
             if shared or alike:
                 found.append(incident)
@@ -432,6 +432,8 @@ def _of_silent(incident: Incident, given: set[Any], now: int, policy: Policy) ->
     unseen = [one for one in incident.signals if one.key not in given and (one.score, one.code) not in given]
     if unseen and now - incident.changed < policy.forgotten:
         return []
+    if all(one.area == Area.STEPS.value for one in incident.signals):  # a run was done: that is no matter of chance
+        return [Move(RESOLVED, {"incident": incident.id, "by": "", "reason": "a later run was done"})]
     if incident.quiet is None:
         return [Move(QUIET, {"incident": incident.id})]
     if now - incident.quiet >= policy.quiet:

@@ -11,6 +11,8 @@ from typing import Any
 class Area(enum.StrEnum):
     """What a signal is about. An area can be the cause of those that follow it."""
 
+    STEPS = "steps"
+    """Steps of the schedule that were given up."""
     DATA = "data"
     """Volume, types, nulls, freshness, quarantine of a source."""
     FEATURES = "features"

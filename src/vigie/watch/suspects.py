@@ -68,7 +68,7 @@ def grouped(ringing: Sequence[Signal], reads: Mapping[str, Collection[str]]) -> 
 
     A fault of a source explains what it does to features that read it, to scores and to performance; one of the feature
     store or the API likewise. What is explained does not ring by itself. What is left and of one area belongs together,
-    apart from sources: each of them may have a fault of its own.
+    apart from sources and steps: each of them may have a fault of its own.
 
     Args:
         ringing: Of one score.
@@ -106,7 +106,7 @@ def suspects(
     for signal in group.signals:
         if signal.area is Area.DATA and signal.code != _BLIND:
             found.append((0, Suspect("data", signal.subject, _excess(signal), signal.words)))
-        elif signal.area in (Area.FEATURES, Area.API, Area.INFERENCE):
+        elif signal.area in (Area.STEPS, Area.FEATURES, Area.API, Area.INFERENCE):
             found.append((1, Suspect("service", signal.subject, _excess(signal), signal.words)))
     for one in deployments:
         if began - BEFORE <= one.at <= began + SLACK:
@@ -131,6 +131,8 @@ def _explains(cause: Signal, effect: Signal, reads: Mapping[str, Collection[str]
     if cause.since > effect.since + SLACK:
         return False
     match cause.area:
+        case Area.STEPS:
+            return cause.subject == "ingest" and effect.code == _LATE
         case Area.DATA:
             return _explained_by_source(_source(cause), effect, reads)
         case Area.FEATURES:
@@ -165,6 +167,8 @@ def _kind(signal: Signal) -> str:
         return _BLIND
     if signal.area is Area.DATA:
         return f"data {_source(signal)}"
+    if signal.area is Area.STEPS:
+        return f"step {signal.subject}"
     if signal.area in (Area.ESTIMATE, Area.PERFORMANCE):
         return "performance"
     return signal.area.value
