@@ -166,6 +166,18 @@ def test_what_is_of_another_version_or_arm_is_kept_apart(tmp_path: Path, bundle:
     assert list(fact["profiles"]) == ["1 champion", "1 holdout", "2 challenger"]
 
 
+def test_the_hold_out_is_no_decision(tmp_path: Path, bundle: Any) -> None:
+    """Training decided about everybody: that a fifth is never acted on is no drift."""
+    project = make(tmp_path, bundle)
+    record(project, bundle, 0, 1, 80)
+    record(project, bundle, 0, 2, 20, arm="holdout")
+    update(project, ledger_of(project), "churn", START + DAY)
+    watched = Versions(project, "churn").of("1")
+    assert watched is not None
+    (found,) = day_profiles(ledger_of(project), "churn", watched, day_of(START), day_of(START) + 1).values()
+    assert (found.rows, found.decided) == (100, 80)
+
+
 def test_a_day_is_the_profile_of_its_rows(tmp_path: Path, bundle: Any) -> None:
     project = make(tmp_path, bundle)
     record(project, bundle, 0, 5, 200)
@@ -286,6 +298,18 @@ def test_a_batch_is_watched_too_with_the_values_that_it_saw(base: Project) -> No
     found = {(one.code, one.subject): one for one in drift_signals(base, ledger, "churn", START + 31 * DAY)}
     assert found["VGW101", "people_age"].rings and found["VGW101", "people_age"].since == START + 30 * DAY
     assert rows_of(base, 30, batch=True) == 600 and rows_of(base, 1, batch=True) == 600
+
+
+def test_the_hold_out_of_a_batch_is_no_decision(base: Project) -> None:
+    file = base.settings.root / "vigie.toml"
+    file.write_text(file.read_text().replace("[rollout]\n", "[rollout]\nholdout = 0.3\n"))
+    score_base(at(base, 1), at(base, 1).score("churn"))
+    update(at(base, 1), ledger_of(base), "churn", START + 2 * DAY)
+    watched = Versions(base, "churn").of("1")
+    assert watched is not None
+    first = day_of(START) + 1
+    (found,) = day_profiles(ledger_of(base), "churn", watched, first, first + 1, batch=True).values()
+    assert found.rows == 600 and 360 < found.decided < 480
 
 
 def test_outcomes_are_looked_up_when_they_are_known(base: Project, bundle: Any) -> None:

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigie.clock import DAY
 from vigie.economics import PayoffValues
 from vigie.errors import InputError
 from vigie.training import metrics
+from vigie.watch.estimate import Estimator
 from vigie.watch.realised import Tally, calibration_of, empty, figures_of, realised, tally
+from vigie.watch.realised_signals import Performance, signals_of
 
 PAYOFF = PayoffValues.constant(20.0, -5.0, 0.0, 1.0)
 
@@ -148,3 +151,17 @@ def test_bad_input_is_named(y: list[float], p: list[float], more: dict[str, np.n
         realised(np.array(y, float), np.array(p), np.array([True] * len(p)), None, None, **more)
     with pytest.raises(InputError, match="do not add up"):
         empty(3) + empty(4)
+
+
+def test_an_estimate_of_a_handful_of_customers_does_not_ring() -> None:
+    def rings(n: int) -> bool:
+        p, nobody = np.full(n, 0.3), np.zeros(n, dtype=bool)
+        last = Estimator(7 * DAY).estimate(p, nobody, None, moment=0)
+        seen = Performance(
+            score="churn", model="2", now=DAY, begin=0, end=DAY, realised=None, said={}, test={"f1": 0.7}, customers=n,
+            currency="EUR", unbiased=True, estimates=[last],
+        )  # fmt: skip
+        return any(one.rings for one in signals_of(seen) if one.subject == "f1")
+
+    assert rings(200)
+    assert not rings(5)

@@ -22,6 +22,7 @@ from vigie.errors import ContractError, VigieError
 from vigie.features.values import Columns
 from vigie.lifecycle.model_in_use import score_of
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import holdout_of
 from vigie.lifecycle.watch_record import (
     SAMPLE,
     BatchRun,
@@ -34,6 +35,7 @@ from vigie.lifecycle.watch_record import (
     runs_of,
     values_in,
 )
+from vigie.release.assignment import HOLDOUT, HoldOut
 from vigie.watch.profile import Layout, Profile, hashed, merged
 from vigie.watch.windows import YEAR, day_named, day_of, name_of, start_of
 
@@ -323,6 +325,8 @@ class _Day:
                 continue
             some = batch.filter(pc.and_(pc.equal(batch.column("model"), model), pc.equal(batch.column("arm"), arm)))
             rows = some.select(["id", "customer", "probability", "decision", "values"]).to_pydict()
+            if arm == HOLDOUT:  # nobody decided about them
+                rows["decision"] = [None] * len(some)
             profile = watched.count(rows, [values_in(one) for one in rows["values"]])
             self.put(f"{model} {arm}", profile)
         return int(batch.num_rows)
@@ -348,14 +352,18 @@ def _with_run(
     watched = versions.of(run.model)
     if watched is not None:
         said = rows_of_run(project, score, run)
+        holds = HoldOut(score, holdout_of(project)).holds
+        said["decision"] = [
+            None if holds(one) else told for one, told in zip(said["customer"], said["decision"], strict=True)
+        ]
         rows = len(said["customer"])
         day.put(
-            f"{run.model} {BATCH}", watched.count(said, _features_then(project, score, run, watched, said["customer"]))
+            f"{run.model} {BATCH}", watched.count(said, features_then(project, score, run, watched, said["customer"]))
         )
     return day.fact(), rows
 
 
-def _features_then(project: Project, score: str, run: BatchRun, watched: Watched, customers: list[str]) -> Columns:
+def features_then(project: Project, score: str, run: BatchRun, watched: Watched, customers: list[str]) -> Columns:
     """Features of customers as a batch run saw them, from the versions of the data that it read; none where these are gone."""
     import polars as pl
 

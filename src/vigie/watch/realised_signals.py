@@ -26,6 +26,9 @@ REALISED = ("auc", "average_precision", "f1", "precision", "recall", "log_loss",
 CHANCE = 0.001
 """Probability below which a fall is taken for one; small, as it is looked at every day."""
 
+FEWEST = 50
+"""Customers of a cohort below which its estimate is told and does not ring: where nobody is acted on F1 is 0, for certain, of a new version's first five."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -221,7 +224,7 @@ def _estimated(seen: Performance, last: Estimate, name: str, limits: Limits) -> 
     limit = limits.of(name, reference)
     words = f"{name} of customers scored on {iso(last.moment)[:10]} will be {_number(one)}{_tested(reference)}"
     return _signal(
-        seen, Area.ESTIMATE, ESTIMATED, name, size=drop, limit=limit, evidence=math.nan, rings=drop >= limit and surely, words=words,
+        seen, Area.ESTIMATE, ESTIMATED, name, size=drop, limit=limit, evidence=math.nan, rings=last.rows >= FEWEST and drop >= limit and surely, words=words,
         since=last.moment, until=last.moment + DAY, details={**_figure(one, reference), **_checked(seen, name), "rows": last.rows},
     )  # fmt: skip
 
@@ -236,7 +239,7 @@ def _estimated_short(seen: Performance, last: Estimate, limits: Limits) -> Signa
     )
     return _signal(
         seen, Area.ESTIMATE, ESTIMATED_SHORT, "value", size=share, limit=limits.value, evidence=math.nan,
-        rings=share >= limits.value and lost.low > 0, loss=lost.value, words=words, since=last.moment, until=last.moment + DAY,
+        rings=last.rows >= FEWEST and share >= limits.value and lost.low > 0, loss=lost.value, words=words, since=last.moment, until=last.moment + DAY,
         details={**_figure(one, float(seen.test.get("value", math.nan))), **_checked(seen, "value"), "promised": seen.promised,
                  "lost_a_day": lost.to_data(), "customers_a_day": seen.customers},
     )  # fmt: skip
