@@ -145,6 +145,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "secret as env:NAME or file:PATH; default: online.db in the state folder",
         "namespace": "prefix of everything in a store that projects share; default vigie",
         "keep": "how far back as_of can lie, beyond the longest window; e.g. 36h; default 7d",
+        "follow_seconds": "how often servers take in what is new in the lake; default 5",
     },
     "events": {
         "flush_seconds": "longest time that a received event waits before it goes to the lake; default 10",
@@ -188,6 +189,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "reopen": "how long after its end an incident goes on where the same rings again; default 7d",
         "warning_loss": "currency lost a day from which an incident is a warning; default 100",
         "critical_loss": "likewise critical; default 1000",
+        "evidently": "the Python of an environment that has Evidently, for `vigie evidently`; default: this one",
     },
     "watch.performance": {
         "cohort": "predictions that belong together: about the moments of a day or of a week; default day",

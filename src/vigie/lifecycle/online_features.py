@@ -11,7 +11,7 @@ from vigie.clock import FixedClock, stopwatch
 from vigie.definition import Schema, Score
 from vigie.definition.score import replace_score
 from vigie.definition.text import texts_of
-from vigie.errors import ContractError, DefinitionError, StoreError, VigieError
+from vigie.errors import ContractError, DefinitionError, SettingsError, StoreError, VigieError
 from vigie.features.online.holding import joined
 from vigie.features.online.lookup import Lookup
 from vigie.features.online.memory_store import MemoryStore
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
 
 FOLLOW_SECONDS = 5.0
-"""How often the lake is looked at for what is new."""
+"""How often the lake is looked at for what is new, if ``[online] follow_seconds`` says nothing."""
 TIDY_SECONDS = 600.0
 """How often runs are settled that nobody reads, and what is too old is dropped. Looking for them passes all customers."""
 TIDIED = 5_000
@@ -124,11 +124,19 @@ class OnlineFeatures:
         done = sync(self.project, self.histories, wait=False) if self._follows else None
         return done is not None and not done.current
 
-    def follow(self, seconds: float = FOLLOW_SECONDS) -> None:
-        """Take in what is new every so many seconds, in a thread of its own, until :meth:`close`.
+    def follow(self) -> None:
+        """Take in what is new every few seconds, in a thread of its own, until :meth:`close`.
 
         Of several processes, one at a time does it; the others just read.
+
+        Raises:
+            SettingsError: ``[online] follow_seconds`` is no length of time.
         """
+        seconds = self.project.settings.online.get("follow_seconds", FOLLOW_SECONDS)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+            raise SettingsError(
+                f"follow_seconds = {seconds!r} is no number above 0", where="[online]", remedy="write 5, or 0.5"
+            )
         if self._follower is None:
             self._follower = threading.Thread(target=self._run, args=(seconds,), name="vigie-online", daemon=True)
             self._follower.start()

@@ -1,0 +1,25 @@
+"""The same score with a slip: who does not order *tomorrow* is nearly everybody."""
+
+from vigie import Campaign, Events, Score, days, every
+
+# The warehouse hands over each day's rows at its end: known_at.
+orders = Events("orders", key="customer_id", time="ordered_at", id="order_id", known_at="loaded_at")
+visits = Events("visits", key="customer_id", time="seen_at", id="visit_id", known_at="loaded_at")
+
+churn = Score(
+    "churn",
+    moments=every(days(4), start="2024-04-15"),
+    population=orders.count(days(28)) > 0,
+    outcome=orders.count(next=days(1)) == 0,
+    features=[
+        orders.count(days(7, 28, 60)),
+        orders.days_since_last(),
+        orders.mean_gap(days(60)),
+        (orders["amount"].sum(days(7)) / orders["items"].sum(days(7))).named("price_7d"),
+        orders["discount"].mean(days(60)),
+        visits.count(days(7, 28)),
+        visits.days_since_last(),
+    ],
+    decision=Campaign(contact_cost=0.2, offer_cost=6, accepted=0.25, customer_value=40, currency="EUR"),
+    owner="crm",
+)
