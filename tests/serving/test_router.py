@@ -32,7 +32,7 @@ class Held:
 
     def __init__(self) -> None:
         self.routers: Mapping[str, Router] = {}
-        self.incidents = IncidentMetrics(lambda: 0)
+        self.incidents = IncidentMetrics(lambda: {("churn", "critical", "data"): 2})
 
     def start(self, routers: Mapping[str, Router]) -> None:
         self.routers = routers
@@ -186,6 +186,7 @@ def test_a_failing_challenger_fails_no_request(
     mine = sum(arm_of(str(i)) == "challenger" for i in range(40))
     told = setting.client.get("/metrics").text
     assert 'vigie_rollout_share{score="churn"} 0.5' in told
+    assert 'vigie_incidents_open{area="data",score="churn",severity="critical"} 2.0' in told
     assert f'vigie_rollout_failures_total{{score="churn"}} {arms.count("fallback") - in_batch + 1}.0' in told
     assert 'vigie_rollout_answers_total{score="churn"} 0.0' in told
     # The batch is one request, and one failure.

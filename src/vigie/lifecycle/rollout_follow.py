@@ -21,7 +21,9 @@ from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import CHAMPION, ledger_of, seen_file
 from vigie.lifecycle.rollout_decide import EVERY_SECONDS, LEASE_SECONDS, decide
 from vigie.serving.incident_metrics import IncidentMetrics
-from vigie.watch.incident import folded
+from vigie.watch.incident import SEVERITIES, folded
+from vigie.watch.incident import Standing as Incidents
+from vigie.watch.signal import Area
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
@@ -45,6 +47,21 @@ Load = Callable[[str, str], "Served"]
 """Loads a version of a score, by name and version."""
 
 
+def open_incidents(standings: Mapping[str, Incidents], now: int) -> dict[tuple[str, str, str], int]:
+    """How many incidents nobody has taken on, snoozed or resolved, by score, severity and area of the cause; zeros, too.
+
+    Args:
+        standings: What the ledger says of each score.
+        now: µs UTC: what was snoozed is open again when its time is over.
+    """
+    count = {(name, severity, area.value): 0 for name in standings for severity in SEVERITIES for area in Area}
+    for name, standing in standings.items():
+        for one in standing.ongoing:
+            if one.status(now) == "open":
+                count[name, one.severity, one.cause.area] += 1
+    return count
+
+
 class Follower:
     """See :class:`vigie.serving.router_following.Following`.
 
@@ -60,7 +77,8 @@ class Follower:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None
-        self.incidents = IncidentMetrics(self._clock.now)
+        self.incidents = IncidentMetrics(lambda: open_incidents(self._incidents, self.now()))
+        self._incidents: Mapping[str, Incidents] = {}
         self._stale, self._told = True, -1e9  # whether incidents may have changed, and when they were read
 
     def start(self, routers: Mapping[str, Router]) -> None:
@@ -112,9 +130,9 @@ class Follower:
     def _tell_incidents(self, ledger: Ledger) -> None:
         """Give the metrics what the ledger says of incidents."""
         self._told = stopwatch()
-        known = self.incidents.standings
+        known = self._incidents
         try:
-            self.incidents.standings = {
+            self._incidents = {
                 name: folded(
                     ledger.lines(stream_of(name), after=known[name].number if name in known else 0), known.get(name)
                 )
