@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from vigie.errors import SettingsError
@@ -22,6 +21,7 @@ def export_bundle(project: Project, name: str, alias: str, directory: Path) -> s
         SettingsError: *directory* holds something else, or cannot be written.
     """
     from vigie.bundle import load_bundle
+    from vigie.data.file_lock import scratch
 
     source = project.registry.fetch(name, alias)
     target = directory.resolve()
@@ -29,12 +29,12 @@ def export_bundle(project: Project, name: str, alias: str, directory: Path) -> s
         raise SettingsError("there is something else than a bundle", where=str(target), remedy="name a new folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bundle-") as scratch:
-            copy = Path(scratch) / "new"
+        with scratch(target.parent, ".bundle-") as unfinished:
+            copy = unfinished / "new"
             shutil.copytree(source, copy)
             bundle = load_bundle(copy)
             if target.exists():
-                target.rename(Path(scratch) / "old")
+                target.rename(unfinished / "old")
             copy.rename(target)
     except OSError as error:
         raise SettingsError(f"the bundle cannot be written: {error}", where=str(target)) from error

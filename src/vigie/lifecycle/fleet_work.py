@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -161,6 +160,7 @@ def _training_set(project: Project, score: Score, piece: Piece) -> TrainingSet:
 
 def _train(project: Project, piece: Piece, began: float) -> Done:
     from vigie.bundle import write_bundle
+    from vigie.data.file_lock import scratch
     from vigie.lifecycle.renewal_actions import without_actions
     from vigie.lifecycle.reproduce_recipe import recipe_of
     from vigie.lifecycle.train import summary_of
@@ -175,12 +175,12 @@ def _train(project: Project, piece: Piece, began: float) -> Done:
     result = train(training_set, piece.options, evidence=evidence)
     reports = project.reports_folder / score.name
     reports.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=reports, prefix=".bundle-") as scratch:
-        digest = write_bundle(result.bundle, Path(scratch) / "bundle")
+    with scratch(reports, ".bundle-") as unfinished:
+        digest = write_bundle(result.bundle, unfinished / "bundle")
         folder = reports / f"{iso(piece.as_of).replace(':', '')}-{digest[:8]}"
         folder.mkdir(exist_ok=True)
         if not (folder / "bundle").is_dir():
-            (Path(scratch) / "bundle").rename(folder / "bundle")
+            (unfinished / "bundle").rename(folder / "bundle")
     files = {"summary.json": folder / "summary.json"}
     files["summary.json"].write_text(json.dumps(summary_of(result, digest), indent=2) + "\n", "utf-8")
     if piece.reports:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +136,7 @@ def make_model(
     resumed. Arguments and errors are those of :func:`train_score`.
     """
     from vigie.bundle import write_bundle
+    from vigie.data.file_lock import scratch
     from vigie.lifecycle.renewal_actions import without_actions
     from vigie.lifecycle.reproduce_recipe import recipe_of
     from vigie.lifecycle.search import study_place
@@ -171,13 +171,13 @@ def make_model(
     tell(progress, "report", 0.95)
     reports = project.reports_folder / score.name
     reports.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=reports, prefix=".bundle-") as scratch:
-        bundle_hash = write_bundle(result.bundle, Path(scratch) / "bundle")
+    with scratch(reports, ".bundle-") as unfinished:
+        bundle_hash = write_bundle(result.bundle, unfinished / "bundle")
         folder = reports / f"{iso(started).replace(':', '')}-{bundle_hash[:8]}"
         bundle = folder / "bundle"
         folder.mkdir(exist_ok=True)
         if not bundle.is_dir():
-            (Path(scratch) / "bundle").rename(bundle)
+            (unfinished / "bundle").rename(bundle)
     report = write_report(
         result, folder / "report.html", generated_at=started, bundle_hash=bundle_hash, language=spoken
     )
