@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from vigie.clock import stopwatch
 
-STARTING = 10
-"""How many times as often a service may fail to answer before its first answer: models are loaded then."""
+STARTING = 600.0
+"""Seconds that a service has for its first answer at least: it loads models then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,17 @@ class Probe:
         self._closed.set()
 
     def _run(self) -> None:
-        every, left, since = self._probing.every, self._probing.tries * STARTING, stopwatch()
+        every, left, since, patience = self._probing.every, self._probing.tries, stopwatch(), STARTING
         due = since + every
         while not self._closed.wait(max(0.0, due - stopwatch())):
             due = max(due, stopwatch()) + every
             if answers(self._url, every):
-                left, since = self._probing.tries, stopwatch()
+                left, since, patience = self._probing.tries, stopwatch(), 0.0
                 continue
             left -= 1
-            if left <= 0 and not self._closed.is_set():
-                self.hangs = stopwatch() - since
+            silent = stopwatch() - since
+            if left <= 0 and silent >= patience and not self._closed.is_set():
+                self.hangs = silent
                 self._ring()
                 return
 
