@@ -73,3 +73,10 @@ def test_very_many_customers_are_dealt_to_groups_without_changing_the_error(monk
     assert grouped.customers == 8_000
     found = grouped.mean(x)
     assert found.high - found.low == pytest.approx(one_by_one.high - one_by_one.low, rel=0.08)
+
+
+def test_what_is_drawn_once_serves_all_figures_to_the_last_bit() -> None:
+    r = np.random.default_rng(5)
+    customers, x, y = np.repeat(np.arange(300), 3), r.normal(size=900), r.normal(size=900)
+    both = Resampling(customers, 1)
+    assert [both.mean(x), both.mean(y)] == [Resampling(customers, 1).mean(one) for one in (x, y)]

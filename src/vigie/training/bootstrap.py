@@ -11,7 +11,7 @@ second order, and costs one jackknife that sums give away.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import NormalDist
 
 import numpy as np
@@ -21,6 +21,8 @@ from vigie.training.evidence import Estimate
 DRAWS = 2_000
 MOST_CLUSTERS = 20_000
 """More customers than this are first dealt at random to so many groups: standard errors stay the same within 1 %."""
+REMEMBERED = 20_000_000
+"""Numbers up to which the draws are kept for the next figures, two bytes each."""
 NAN = float("nan")
 
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -45,6 +47,7 @@ class Resampling:
             codes = np.random.default_rng(seed).permutation(count)[codes] % MOST_CLUSTERS
             count = MOST_CLUSTERS
         self._codes, self._count, self._seed, self._draws = codes, count, seed, draws
+        self._times: np.ndarray | None = None
 
     def estimate(self, columns: np.ndarray, statistic: Statistic, level: float = 0.95) -> Estimate:
         """A figure made of sums over rows, with its interval.
@@ -80,12 +83,22 @@ class Resampling:
 
     def _drawn(self, sums: np.ndarray) -> np.ndarray:
         """Sums of every draw, shape (draws, m)."""
-        generator, count = np.random.default_rng(self._seed), self._count
         drawn = np.empty((self._draws, sums.shape[1]))
-        for k in range(self._draws):
-            times = np.bincount(generator.integers(0, count, count), minlength=count)
+        for k, times in enumerate(self._draw()):
             drawn[k] = times.astype(np.float64) @ sums
         return drawn
+
+    def _draw(self) -> Iterable[np.ndarray]:
+        """How often each customer is in each draw, shape (customers,)."""
+        if self._times is not None:
+            return self._times
+        generator, count = np.random.default_rng(self._seed), self._count
+        draws = (np.bincount(generator.integers(0, count, count), minlength=count) for _ in range(self._draws))
+        if self._draws * count > REMEMBERED:
+            return draws
+        # Drawing takes ten times as long as adding up: of several figures only the first waits for it.
+        self._times = np.array([one.astype(np.int16) for one in draws])
+        return self._times
 
 
 def _ratio(column: int) -> Statistic:
