@@ -68,6 +68,11 @@ class AcceleratedClock:
         return f"{iso(self.start)}@{iso(self.anchor)}*{self.rate:g}"
 
 
+def rate_of(clock: Clock) -> float:
+    """How many times as fast as the machine's *clock* runs: 1 but for an accelerated one."""
+    return clock.rate if isinstance(clock, AcceleratedClock) else 1.0
+
+
 def parse_accelerated(text: str) -> AcceleratedClock:
     """The clock that ``MOMENT@ANCHOR*RATE`` spells.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from vigie.clock import AcceleratedClock, iso
+from vigie.clock import iso, rate_of
 from vigie.errors import JournalError
 from vigie.lifecycle import steps_runs
 from vigie.lifecycle.steps import Piece, pieces_of
@@ -94,7 +94,7 @@ class Scheduler:
         self._parallel = parallel_of(project.settings.schedule)
         self._holder = name_of_holder(project)
         # A clock that is not the machine's: steps are told its time, and pauses are shorter.
-        self._rate = self._clock.rate if isinstance(self._clock, AcceleratedClock) else 0.0
+        self._rate = rate_of(self._clock)
         self._going: dict[str, _Going] = {}
         self._runs: dict[str, list[Run]] = {}  # on record; read anew where another may have written
         self._seen: dict[str, int] = {}
@@ -233,16 +233,18 @@ class Scheduler:
             self._telling = None
         if self._news and self._telling is None:
             self._news = False
-            words = ["schedule", "tell", *(["--as-of", iso(now)] if self._rate else [])]
-            self._telling = self._begin(Piece("tell"), words)
+            self._telling = self._begin(Piece("tell"), ["schedule", "tell"])
 
     # -- small things ------------------------------------------------------------------------------------------------
 
     def _as_of(self, todo: Todo) -> int | None:
-        """Scores are of one moment, however often the run is tried; the rest acts on what is there when it runs."""
+        """Scores are of one moment, however often the run is tried; the rest acts on what is there when it runs.
+
+        By which clock that is, also a faster one, every command finds in the state folder.
+        """
         if todo.piece.step == "score" or (todo.schedule.catch_up == "all" and todo.piece.step in ("watch", "retrain")):
             return todo.run.as_of
-        return self._clock.now() if self._rate else None
+        return None
 
     def _known(self, piece: Piece) -> list[Run]:
         if piece.name not in self._runs:
@@ -284,9 +286,9 @@ class Scheduler:
 
     def _pause(self, now: int) -> float:
         """Until the next slot or try, a renewal of leases at the latest."""
-        moments = [now + int(LOOK * 1e6 * (self._rate or 1.0))]
+        moments = [now + int(LOOK * 1e6 * self._rate)]
         for schedule in self.schedules:
             moments.append(following(schedule, now))
             for piece in pieces_of(self._project, schedule.step):
                 moments += [run.next for run in self._known(piece) if run.next > now]
-        return max((min(moments) - now) / 1e6 / (self._rate or 1.0), 0.05)
+        return max((min(moments) - now) / 1e6 / self._rate, 0.05)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.clock import DAY, iso
+from vigie.clock import DAY, iso, rate_of
 from vigie.errors import SettingsError, VigieError
 from vigie.lifecycle.watch_look import FEWER, MORE, Look
 from vigie.lifecycle.watch_sources import source_looks
@@ -290,7 +290,7 @@ def _behind(project: Project, score: str, now: int) -> Iterator[Look]:
 
 def _parity(project: Project, ledger: Ledger, score: str, now: int) -> Iterator[Look]:
     """Yesterday's answers computed again, once."""
-    from vigie.lifecycle.verify import verify
+    from vigie.lifecycle.verify import GRACE, verify
     from vigie.lifecycle.watch_hours import scored_hours
 
     day = now // DAY * DAY - DAY
@@ -300,7 +300,9 @@ def _parity(project: Project, ledger: Ledger, score: str, now: int) -> Iterator[
     if found is None:
         if not asked:
             return
-        parity = verify(project, project.score(score), since=day, sample=PARITY_SAMPLE)
+        # What a server has not taken in yet is older on a faster clock.
+        grace = round(GRACE * rate_of(project.clock))
+        parity = verify(project, project.score(score), since=day, sample=PARITY_SAMPLE, grace=grace)
         compared = sum(one.compared for one in parity.features)
         differ = [one.name for one in parity.features if one.different]
         found = {
