@@ -118,7 +118,7 @@ class Scheduler:
             self._reap(now)
             wanted = self._wanted(now)
             self._start(wanted, now)
-            self._tell_people(now)
+            self._tell_people()
         except JournalError as error:
             if str(error) != self._trouble:
                 self._told("error", "ledger", str(error))
@@ -227,7 +227,7 @@ class Scheduler:
         if piece.name not in self._going:
             self._give_back(piece)
 
-    def _tell_people(self, now: int) -> None:
+    def _tell_people(self) -> None:
         """Have the incident of a step that was given up opened, or ended, at once: the step may be the watch itself."""
         if self._telling is not None and self._telling.ended() is not None:
             self._telling = None
