@@ -33,10 +33,10 @@ from vigie.lifecycle.steps import Piece
 from vigie.lifecycle.steps_runs import DONE, ENDED, GIVEN_UP, Run, runs_of
 from vigie.settings import STEPS
 
-PATIENCE = 300.0
+PATIENCE = 900.0
 MARK = "VIGIE_CHAOS"
 """Variable of the environment by which every process of a stack is known, also one that lost its parent."""
-HALF = ("*.tmp", "*.half", "*.partial", "*.draft", ".*.json", "*.part")
+HALF = ("*.tmp", "*.half", "*.partial", "*.draft", ".*.json", "*.part", ".bundle-*", ".*.new")
 """What files are called that are not whole yet."""
 
 
@@ -197,6 +197,11 @@ class Stack:
     def done_since(self, step: str, moment: int) -> bool:
         """Whether a run that began at or after *moment* is done."""
         return any(run.state == DONE and run.began >= moment for run in self.runs(step))
+
+    def rests(self) -> bool:
+        """Whether every step has run, and none is to be gone on with."""
+        runs = [self.runs(step) for step in STEPS]
+        return all(runs) and all(run.state in ENDED for of in runs for run in of)
 
 
 def piece_of(step: str, score: str = "") -> Piece:
@@ -373,6 +378,31 @@ def service(name: str, answers: Callable[[Stack], bool]) -> Callable[[Stack], Ba
     return kill
 
 
+def at_once(name: str, answers: Callable[[Stack], bool]) -> Callable[[Stack], Back]:
+    """Kill a service whether it answers or not."""
+
+    def kill(stack: Stack) -> Back:
+        before = eventually(lambda: stack.pid(name), stack.said)
+        os.kill(before, signal.SIGKILL)
+        return lambda: stack.pid(name) not in (None, before) and answers(stack)
+
+    return kill
+
+
+def hangs(name: str, answers: Callable[[Stack], bool]) -> Callable[[Stack], Back]:
+    """Stop a service that answers in its tracks: it lives, and does not answer any more."""
+
+    def kill(stack: Stack) -> Back:
+        eventually(lambda: answers(stack), stack.said)
+        before = stack.pid(name)
+        assert before is not None
+        time.sleep(3)  # until it was seen to answer: from then on silence counts
+        os.kill(before, signal.SIGSTOP)
+        return lambda: stack.pid(name) not in (None, before) and answers(stack)
+
+    return kill
+
+
 def worker(stack: Stack) -> Back:
     """Kill one of several workers of the API; it is back when there are as many again, and answer."""
     eventually(stack.ready, stack.said)
@@ -423,7 +453,7 @@ def scheduler(wait: float) -> Callable[[Stack], Back]:
 
 
 def supervisor(stack: Stack) -> Back:
-    """Kill it, and start it again at once; it is back when what it had started has ended, the API answers and a step is done."""
+    """Kill it, and start it again at once; it is back when what it had started has ended, the API answers and steps go on."""
     assert stack.process is not None
     below = descendants(stack.process.pid)
     stack.process.kill()
@@ -432,7 +462,9 @@ def supervisor(stack: Stack) -> Back:
     stack.start()
 
     def back() -> bool:
-        return not any(map(alive, below)) and stack.ready() and any(stack.done_since(one, moment) for one in STEPS)
+        if any(map(alive, below)) or not stack.ready():
+            return False
+        return any(stack.done_since(one, moment) for one in STEPS) or stack.rests()
 
     return back
 

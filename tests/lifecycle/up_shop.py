@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from renewal_shop import FILE, quick
 
 from vigie.clock import DAY, FixedClock, SystemClock, iso
+from vigie.journal.ledger_sqlite import SqliteLedger
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.steps_runs import seen_since
+from vigie.lifecycle.steps_schedule import schedules_of
 from vigie.lifecycle.train import train_score
+from vigie.settings import STEPS
 
 DAYS = 330
 TOML = """
@@ -25,21 +30,7 @@ path = "visits-*.csv"
 threads = 1
 workers = 1
 """
-EVERYTHING = """
-[schedule]
-backoff = "2s"
-parallel = 2
-[schedule.ingest]
-every = "4s"
-[schedule.ship]
-every = "5s"
-[schedule.score]
-every = "6s"
-[schedule.watch]
-every = "7s"
-[schedule.retrain]
-every = "9s"
-"""
+EVERYTHING = "[schedule]\nbackoff = '1s'\n" + "".join(f"[schedule.{step}]\nevery = '1h'\n" for step in STEPS)
 
 
 def make_project(folder: Path, more: str = "", *, trained: bool = True) -> Project:
@@ -54,6 +45,13 @@ def make_project(folder: Path, more: str = "", *, trained: bool = True) -> Proje
         ingest_sources(project)
         train_score(project, project.score(), quick())
     return project
+
+
+def due(project: Project) -> None:
+    """Let every step be due once, now: as though a scheduler had seen it two hours ago."""
+    with closing(SqliteLedger(project.settings.state / "ledger.db")) as ledger:
+        for schedule in schedules_of(project.settings.schedule):
+            seen_since(ledger, schedule, project.clock.now() - 2 * DAY // 24)
 
 
 def visits(folder: Path, name: str, start: int, days: int, *, customers: int = 250, seed: int = 4) -> None:
