@@ -81,6 +81,10 @@ class Shop:
             loaded_at=pl.col(known).dt.truncate("1d") + pl.duration(hours=23, minutes=59)
         )
 
+    def rows(self, source: str) -> pl.DataFrame:
+        """All rows of a source, with the moment at which the warehouse has each."""
+        return self._rows[source]
+
     def hand_over(self, first: date, last: date, name: str = "") -> None:
         """One file a source, with what was recorded from *first* to *last*."""
         for source, rows in self._rows.items():
@@ -130,7 +134,7 @@ class Story:
         self.folder, self.seconds, self.seed = folder.resolve(), seconds, seed
         self.port, self.log = _free_port(), self.folder / "up.log"
         self._over = threading.Event()
-        self._failed: list[BaseException] = []
+        self._failed: list[Exception] = []
         self._stack: subprocess.Popen[bytes] | None = None
         self._told: set[tuple[str, int]] = set()
         self.asked = 0
@@ -146,7 +150,7 @@ class Story:
         shock = PriceShock(SHOCK, prices=1.6, flight=3.0, thrift=0.63)
         self.shop = Shop(self.folder, generate(self.seed, CUSTOMERS, FIRST, END, price_shock=shock, scale=3.0))
         self.shop.hand_over(FIRST, BEGIN - timedelta(days=1))
-        project = Project.open(self.folder, "", FixedClock(_start(BEGIN)))
+        project = Project.open(self.folder, "", FixedClock(start_of(BEGIN)))
         ingest_sources(project)
         train_score(project, project.score(SCORE), train_options(project))
 
@@ -183,14 +187,14 @@ class Story:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException as error:  # told where the story is waited for
+        except Exception as error:  # noqa: BLE001  told where the story is waited for
             self._failed.append(error)
 
     def _warehouse(self) -> None:
         """Hands over each day at its end."""
         clock, day = self.clock, BEGIN
         while not self._over.wait(0.02):
-            while clock.now() >= _start(day + timedelta(days=1)):
+            while clock.now() >= start_of(day + timedelta(days=1)):
                 self.shop.hand_over(day, day)
                 day += timedelta(days=1)
 
@@ -199,13 +203,13 @@ class Story:
         clock, day, chance = self.clock, BEGIN, np.random.default_rng(self.seed)
         with Client(f"http://127.0.0.1:{self.port}", score=SCORE, timeout=20) as vigie:
             while not self._over.wait(0.02):
-                if clock.now() < _start(day) + 17 * DAY // 24:
+                if clock.now() < start_of(day) + 17 * DAY // 24:
                     continue
                 active = self.shop.active(day)
                 some = chance.choice(active, min(ASKED, len(active)), replace=False).tolist()
                 for begin in range(0, len(some), 50):
                     try:
-                        vigie.score_many(some[begin : begin + 50], as_of=iso(_start(day)))
+                        vigie.score_many(some[begin : begin + 50], as_of=iso(start_of(day)))
                     except VigieError as error:
                         self.refused.append(f"{day}: {error}")
                     else:
@@ -291,8 +295,7 @@ class Story:
         say("somebody learns the wrong outcome, and releases it")
         self.vigie("train", SCORE, "--env", "lab", "--no-ingest")
         self.vigie("rollout", "start", SCORE, "--by", "somebody")
-        back = lambda ledger: rollout_of(ledger, SCORE).rollout.state == "rolled back"  # noqa: E731
-        self.until(self._look(back), "the way back", patience)
+        self.until(self._look(_went_back), "the way back", patience)
 
     def vigie(self, *words: str) -> str:
         """A command, as a person would give it."""
@@ -308,6 +311,11 @@ class Story:
 def _busy(ledger: Ledger) -> bool:
     rollout = rollout_of(ledger, SCORE).rollout
     return renewals_of(ledger, SCORE).open is not None or (rollout is not None and rollout.running)
+
+
+def _went_back(ledger: Ledger) -> bool:
+    rollout = rollout_of(ledger, SCORE).rollout
+    return rollout is not None and rollout.status == "rolled back"
 
 
 def _entry(stream: str, line: LedgerLine) -> Entry:
@@ -338,7 +346,8 @@ def _entry(stream: str, line: LedgerLine) -> Entry:
     return Entry(line.at, stream, line.kind, words)
 
 
-def _start(day: date) -> int:
+def start_of(day: date) -> int:
+    """The first moment of a day, µs UTC."""
     return parse_moment(day.isoformat())
 
 

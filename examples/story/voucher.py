@@ -23,6 +23,6 @@ churn = Score(
         visits.count(days(7, 28)),
         visits.days_since_last(),
     ],
-    decision=Campaign(contact_cost=0.2, offer_cost=6, accepted=0.25, customer_value=40, currency="EUR"),
+    decision=Campaign(contact_cost=0.2, offer_cost=6, accepted=0.25, customer_value=20, currency="EUR"),
     owner="crm",
 )

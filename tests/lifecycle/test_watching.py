@@ -112,6 +112,14 @@ def test_nothing_later_than_now_is_seen(shop: Shop, ledger: Ledger) -> None:
     assert ringing(shop, ledger, before + HOUR) == set()
 
 
+def test_a_look_at_the_past_changes_no_incident(shop: Shop, ledger: Ledger) -> None:
+    before = shop.now
+    shop.deliver(volume=0.1)
+    ringing(shop, ledger)
+    assert ringing(shop, ledger, before) == set()
+    assert [line.kind for line in ledger.lines("churn incidents")] == ["opened"]
+
+
 def test_watchers_that_see_the_same_at_once_open_one_incident(shop: Shop, ledger: Ledger) -> None:
     shop.deliver(volume=0.2)
     context = multiprocessing.get_context("spawn")

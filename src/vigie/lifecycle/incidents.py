@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TRIES = 20
 """How often a write is tried where others write too."""
+BESIDE = 3_600_000_000
+"""µs by which a line may be later than a look that goes on beside its writer; who looks from before that looks at the past."""
 _RELEASES = {
     "started": "a rollout of version {challenger} began",
     "advanced": "version {challenger} got more customers",
@@ -78,7 +80,7 @@ def follow(project: Project, ledger: Ledger, score: str, signals: Sequence[Signa
         now: µs UTC.
 
     Returns:
-        The lines that were written.
+        The lines that were written; none where the ledger already tells of a later moment, as for who looks at the past.
 
     Raises:
         SettingsError: ``[watch]`` cannot be meant.
@@ -94,6 +96,8 @@ def follow(project: Project, ledger: Ledger, score: str, signals: Sequence[Signa
     policy = policy_of(project)
 
     def moves(standing: Standing) -> Iterable[Move]:
+        if any(one.changed > now + BESIDE for one in standing.incidents.values()):
+            return []
         return next_moves(
             score, standing, signals, now, policy, reads=reads, deployments=released, importance=importance
         )
