@@ -230,10 +230,10 @@ def main() -> None:
     arguments.add_argument("--policy", default="never,monthly,on-drift,on-loss")
     given = arguments.parse_args()
     kept = HERE / "results.json"
-    told = json.loads(kept.read_text()) if kept.is_file() else {}
     for name in given.only or CASES:
         with tempfile.TemporaryDirectory() as scratch:
             found = rehearsed(name, Path(scratch) / name, given.data, given.policy.split(","), given.workers)
+        told = json.loads(kept.read_text()) if kept.is_file() else {}
         told[name] = _short(found)
         kept.write_text(json.dumps({one: told[one] for one in CASES if one in told}, indent=1) + "\n")
         (HERE / f"{name}.md").write_text(table(found))
