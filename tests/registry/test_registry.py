@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from vigie.registry import Registry
 from vigie.registry.signature import frame_of
 from vigie.registry.sqlite_reader import read_names, read_versions, sqlite_file
 from vigie.training import TrainingResult
+from vigie.training.record import training_run
 
 
 @pytest.fixture
@@ -41,6 +43,38 @@ def test_versions_count_up_and_know_their_bundle(home, trained: TrainingResult, 
     assert [v.version for v in home.registry.versions("churn")] == [1, 2]
     assert home.registry.names() == ("churn",)
     assert home.registry.resolve("churn", "2") == home.second
+
+
+def test_a_run_that_was_killed_is_told_as_killed_with_its_candidates(
+    trained: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "models")
+    run = training_run(trained)
+    run = replace(run, tags={**run.tags, "my.key": "k1"})
+    client = registry._client
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:  # nobody lives to say how it ended
+        dying.setattr(type(client), "set_terminated", killed)
+        with pytest.raises(Killed):
+            registry.log(run)
+    registry.log(replace(run, tags={**run.tags, "my.key": "k2"}))
+    experiment = client.get_experiment_by_name("churn").experiment_id
+
+    def states() -> list[str]:
+        return sorted(one.info.status for one in client.search_runs([experiment]))
+
+    before = states()
+    assert before.count("RUNNING") == 2  # the run, and the candidate that it was at
+    assert registry.end_killed("churn", "my.key", "k2") == 0
+    assert registry.end_killed("churn", "my.key", "k1") == 2
+    assert states().count("KILLED") == 2 and "RUNNING" not in states()
+    assert registry.end_killed("nobody", "my.key", "k1") == 0
 
 
 def test_fetch_gives_the_bundle_where_it_lies(home, trained: TrainingResult) -> None:

@@ -265,6 +265,7 @@ def _register(
     version = _registered(project, score, now)
     if version is None:
         run = _kept(project.reports_folder / now.folder)
+        project.registry.end_killed(score, _TAG, now.key)
         version = project.registry.log(run, alias=None)
     write(ledger, score, renewals.number, project.clock.now(), REGISTERED, {"key": now.key, "version": version.version})
     return ""

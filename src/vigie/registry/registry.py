@@ -106,7 +106,10 @@ class Registry:
             bundle = Path(scratch) / "bundle"
             bundle_hash = write_bundle(run.bundle, bundle)
             experiment = self._experiment(name)
-            parent = client.create_run(experiment, run.started and run.started // 1000, run_name=f"train {name}")
+            # With its tags from the first moment on: by them a run that was killed is found.
+            tags = {key: str(value)[:_LONGEST] for key, value in run.tags.items()}
+            begun = run.started and run.started // 1000
+            parent = client.create_run(experiment, begun, tags=tags, run_name=f"train {name}")
             run_id = parent.info.run_id
             try:
                 version = self._fill(run, experiment, run_id, Path(scratch), bundle_hash)
@@ -118,6 +121,34 @@ class Registry:
                 client.set_registered_model_alias(name, alias, str(version.version))
                 version = replace(version, aliases=(alias,))
         return version
+
+    def end_killed(self, name: str, tag: str, value: str) -> int:
+        """Note of runs that are on record as running that they were killed: whoever calls knows that nobody is at them.
+
+        Args:
+            name: Of the score.
+            tag: Of the training runs concerned.
+            value: Of that tag; without a quote.
+
+        Returns:
+            How many, those of their candidates included.
+
+        Raises:
+            RegistryError: The store cannot be used.
+        """
+        client, killed = self._client, 0
+        with mapped_errors(self.tracking_uri):
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                return 0
+            where = [experiment.experiment_id]
+            for parent in client.search_runs(where, f"tags.`{tag}` = '{value}'"):
+                below = client.search_runs(where, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+                for one in (parent, *below):
+                    if one.info.status == "RUNNING":
+                        client.set_terminated(one.info.run_id, "KILLED")
+                        killed += 1
+        return killed
 
     def _fill(self, run: TrainingRun, experiment: str, run_id: str, scratch: Path, bundle_hash: str) -> ModelVersion:
         lineage = {**run.tags, HASH_TAG: bundle_hash, "vigie.version": __version__}
