@@ -13,6 +13,7 @@ from vigie.cli import (
     demo,
     erase,
     evaluate,
+    evidently,
     explore,
     export,
     features,
@@ -103,6 +104,7 @@ program.add_typer(
     export.group, name="export", help="Steps of the project for other orchestrators.", rich_help_panel="Use"
 )
 program.command("watch", rich_help_panel="Watch")(watch.watch)
+program.command("evidently", rich_help_panel="Watch")(evidently.evidently)
 program.command("rehearse", rich_help_panel="Watch")(rehearse.rehearse)
 program.add_typer(
     incidents.group, name="incidents", help="What is wrong, and what to do about it.", rich_help_panel="Watch"
