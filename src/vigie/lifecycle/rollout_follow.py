@@ -54,7 +54,9 @@ def open_incidents(standings: Mapping[str, Incidents], now: int) -> dict[tuple[s
         standings: What the ledger says of each score.
         now: µs UTC: what was snoozed is open again when its time is over.
     """
-    count = {(name, severity, area.value): 0 for name in standings for severity in SEVERITIES for area in Area}
+    count: dict[tuple[str, str, str], int] = {
+        (name, severity, area.value): 0 for name in standings for severity in SEVERITIES for area in Area
+    }
     for name, standing in standings.items():
         for one in standing.ongoing:
             if one.status(now) == "open":
