@@ -455,12 +455,19 @@ def test_a_change_of_the_world_rings_and_outcomes_confirm_it(tmp_path: Path) -> 
     )
     project = opened(tmp_path, START + 300 * DAY)
     ingest_sources(project)
+    change = START + 200 * DAY
     found = rehearse(
-        project, project.score("churn"), begin=BEGIN, end=START + 255 * DAY, policies=[], conduct=OPEN, options=OPTIONS,
-        changes=[START + 200 * DAY],
+        project, project.score("churn"), begin=BEGIN, end=START + 255 * DAY, policies=["on-loss"], conduct=OPEN, options=OPTIONS,
+        changes=[change],
     )  # fmt: skip
     never = found.outcomes[0]
-    late = [one for one in never.alarms if one.at >= START + 200 * DAY]
+    late = [one for one in never.alarms if one.at >= change]
+    for one, told in zip(found.outcomes, found.to_data()["policies"], strict=True):
+        # Outcomes of moments behind the change are known from day 230 on: no alarmed model has learned of them.
+        after = [alarm for alarm in one.alarms if alarm.at >= change]
+        assert one.true == told["true_alarms"] == len(after) and len(one.alarms) - len(after) <= 1
+        assert one.delays == (min(alarm.at - change for alarm in after) / DAY,)
+        assert told["detection_days"] == list(one.delays)
     realised = [one for one in late if one.area == "performance"]
     assert realised and all(one.confirmed for one in realised)
     assert realised[0].at >= START + 225 * DAY  # not before an outcome could be known
