@@ -25,6 +25,7 @@ from replay import RETAIL, Day, Replay, replay, retail_project, shop_project
 
 from vigie.bundle.logistic import log_odds
 from vigie.clock import stopwatch
+from vigie.report.condense import wilson
 from vigie.watch.estimate import FIGURES, Check, Estimate, Estimator
 from vigie.watch.realised import figures_of, tally
 
@@ -59,16 +60,65 @@ def checked(one: Replay) -> tuple[list[Check], float]:
     return found, seconds / len(live)
 
 
-def summary(found: list[Check], name: str) -> dict[str, float]:
-    """Coverage, errors and widths of one figure."""
+def horizons(one: Replay) -> float:
+    """How many horizons there are in a replay, one behind the other: days within one look at the same outcomes."""
+    live = [day.moment for day in one.days if day.version > 0]
+    return 1.0 + (live[-1] - live[0]) / one.horizon
+
+
+def summary(found: list[Check], name: str, independent: float) -> dict[str, Any]:
+    """Coverage with the interval (Wilson's, of 95 %) that as many independent checks leave, errors and widths of one figure."""
     some = [one for one in found if one.figure == name]
+    held = float(np.mean([one.held for one in some]))
     return {
         "checks": len(some),
-        "coverage": float(np.mean([one.held for one in some])),
+        "coverage": held,
+        "coverage_interval": wilson(held * independent, independent, 1.959964),
         "error": float(np.mean([one.realised - one.estimated.value for one in some])),
         "distance": float(np.mean([abs(one.realised - one.estimated.value) for one in some])),
         "half_width": float(np.mean([one.estimated.high - one.estimated.low for one in some]) / 2),
     }
+
+
+TITLES = {"shop": "shop", "online_retail": "Online Retail"}
+
+
+def write(done: list[tuple[str, Replay]]) -> None:
+    """Estimate and check each replay, then the table of each kind of data and of all."""
+    results: dict[str, Any] = {"replays": {}, "pooled": {}}
+    pools: dict[str, list[Check]] = {name: [] for name in TITLES}
+    lengths = dict.fromkeys(TITLES, 0.0)
+    for data, one in done:
+        found, seconds = checked(one)
+        pools[data].extend(found)
+        lengths[data] += horizons(one)
+        figures = {name: summary(found, name, horizons(one)) for name in FIGURES}
+        results["replays"][one.name] = {"estimate_seconds": seconds, "horizons": horizons(one), **figures}
+        held = " ".join(f"{name} {told['coverage']:.1%}" for name, told in figures.items())
+        print(f"{one.name}: {held}; {seconds * 1e3:.1f} ms an estimate", flush=True)
+    lines = [
+        "| | figure | days checked | horizons | held | known to be within | mean error | mean distance | half width |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    groups = {name: [name] for name in TITLES if pools[name]}
+    for title, names in {**groups, "both": list(groups)}.items():
+        length = sum(lengths[name] for name in names)
+        found = [one for name in names for one in pools[name]]
+        results["pooled"][title] = {name: summary(found, name, length) for name in FIGURES} | {"horizons": length}
+        for name in FIGURES if title != "both" else ("auc", "value") if len(names) > 1 else ():
+            told = results["pooled"][title][name]
+            low, high = told["coverage_interval"]
+            errors = (
+                f"{told['error']:+.4f} | {told['distance']:.4f} | {told['half_width']:.4f}"
+                if title != "both"
+                else "| | "
+            )
+            lines.append(
+                f"| {TITLES.get(title, title)} | {name} | {told['checks']:,} | {length:.0f} | {told['coverage']:.1%} | {low:.0%} to {high:.0%} | {errors} |"
+            )
+    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (HERE / "results.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
 
 
 def main() -> None:
@@ -78,42 +128,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[21, 22, 23, 24])
     parser.add_argument("--customers", type=int, default=2000)
     asked = parser.parse_args()
-    results: dict[str, Any] = {"replays": {}}
-    by_data: dict[str, list[Check]] = {"shop": [], "online_retail": []}
+    done: list[tuple[str, Replay]] = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in asked.seeds:
             project, score = shop_project(Path(folder) / f"shop{seed}", seed, asked.customers)
             one = replay(
                 f"shop {seed}", project, score, first="2024-04-01", start="2024-09-02", end="2025-07-31", renew=None
             )
-            _add(results, by_data["shop"], one)
+            done.append(("shop", one))
         if asked.retail.is_file():
             project, score = retail_project(Path(folder) / "retail", asked.retail)
             one = replay(
                 "online_retail", project, score, first="2011-01-10", start="2011-04-04", end="2011-11-08", renew=None
             )
-            _add(results, by_data["online_retail"], one)
-    pooled = {name: {f: summary(found, f) for f in FIGURES} for name, found in by_data.items() if found}
-    results["pooled"] = pooled
-    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    lines = ["| | figure | checks | held | mean error | mean distance | half width |", "|---|---|---|---|---|---|---|"]
-    for data, figures in pooled.items():
-        for name, told in figures.items():
-            lines.append(
-                f"| {data} | {name} | {told['checks']:,} | {told['coverage']:.1%} | {told['error']:+.4f} | {told['distance']:.4f} | "
-                f"{told['half_width']:.4f} |"
-            )
-    (HERE / "results.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
-
-
-def _add(results: dict[str, Any], pool: list[Check], one: Replay) -> None:
-    found, seconds = checked(one)
-    pool.extend(found)
-    figures = {name: summary(found, name) for name in FIGURES}
-    results["replays"][one.name] = {"estimate_seconds": seconds, **figures}
-    held = " ".join(f"{name} {told['coverage']:.1%}" for name, told in figures.items())
-    print(f"{one.name}: {held}; {seconds * 1e3:.1f} ms an estimate", flush=True)
+            done.append(("online_retail", one))
+    write(done)
 
 
 if __name__ == "__main__":

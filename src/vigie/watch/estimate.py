@@ -4,8 +4,9 @@ A score that is calibrated says how often a customer like this is positive; so i
 value (the confidence-based estimate). Three things make what comes different, and the interval is made of all of them:
 
 - **Chance**: a customer of 30 % is positive or not.
-- **Calibration**: scores are not exactly what they say, and less so as time goes on. How far they were off in cohorts whose outcomes are known is
-  learned (:mod:`vigie.watch.estimate_calibration`), taken into account, and what is left unknown widens the interval.
+- **Calibration and order**: scores are not exactly what they say, and order customers better or worse than they say, the more so as time goes on. How far they
+  were off in cohorts whose outcomes are known is learned (:mod:`vigie.watch.estimate_calibration`), taken into account, and what is left unknown widens the
+  interval. Of AUC its own shift is learned; other figures move with the shift of calibration.
 - **All else**: each estimate is kept and compared with the truth when it comes. Where the errors were larger than said, later intervals are wider by as
   much, where they were smaller narrower; few errors that could be checked give a wider interval (Student's).
 """
@@ -22,19 +23,21 @@ import numpy as np
 from vigie.bundle.logistic import log_odds, logistic
 from vigie.economics.payoff import Array, PayoffValues
 from vigie.errors import InputError
-from vigie.watch.estimate_calibration import DAY, LEVEL, SLOPE, Forecast, Prior, forecast
+from vigie.watch.estimate_calibration import DAY, LEVEL, RANK, SLOPE, Forecast, Prior, forecast, ranking_of
 from vigie.watch.realised import NEAREST, Figure, Realised, Tally, calibration_of, student
 
-UNIT = ("auc", "precision", "recall", "f1", "outcome_rate")
-"""Figures from 0 to 1; their errors are told in log-odds."""
-FIGURES = (*UNIT, "log_loss", "brier", "value")
+SHARES = ("precision", "recall", "f1", "outcome_rate")
+"""Shares of customers; their errors are told of the angle arcsin √share, radians, on which chance is as large near 0 and 1 as anywhere. Those of AUC are in
+log-odds, of the others in their own unit."""
+FIGURES = ("auc", *SHARES, "log_loss", "brier", "value")
 """What is estimated."""
 MOST_COHORTS = 60
 """Matured cohorts that calibration is learned from at most; the oldest go."""
 MOST_CHECKS = 400
 """Checked estimates that are remembered at most."""
-BELIEVED = 8.0
-"""How many checked estimates that are independent the theory's width counts for."""
+BELIEVED = 4.0
+"""How many checked estimates that are independent the theory's width counts for. As few, so that intervals are wide until horizons have proved it, and
+narrow soon where they have."""
 HALF_LIFE = 365.0
 """Days after which a check counts for half."""
 NAN = float("nan")
@@ -100,9 +103,10 @@ class Estimate:
         moment: Of the cohort, µs.
         rows: How many customers.
         figures: By name, one of :data:`FIGURES`; the interval is that of the figure of these very customers. ``error`` is the standard error of the
-            theory, in log-odds for those of :data:`UNIT`.
+            theory, in the unit that :data:`SHARES` tells of.
         level: Shift of calibration at the centre that is reckoned with, log-odds.
         slope: Of the slope.
+        rank: Shift of the AUC against what scores say of it, log-odds.
     """
 
     moment: int
@@ -110,6 +114,7 @@ class Estimate:
     figures: Mapping[str, Figure]
     level: Forecast
     slope: Forecast
+    rank: Forecast
 
     def __getitem__(self, name: str) -> Figure:
         return self.figures[name]
@@ -122,13 +127,19 @@ class Estimate:
             "figures": {name: one.to_data() for name, one in self.figures.items()},
             "level": [self.level.mean, self.level.error],
             "slope": [self.slope.mean, self.slope.error],
+            "rank": [self.rank.mean, self.rank.error],
         }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Estimate:
         """As written by :meth:`to_data`."""
         figures = {name: Figure.from_data(one) for name, one in data["figures"].items()}
-        return cls(int(data["moment"]), int(data["rows"]), figures, Forecast(*data["level"]), Forecast(*data["slope"]))
+        level, slope, rank = (Forecast(*data.get(name, (0.0, NAN))) for name in ("level", "slope", "rank"))
+        return cls(int(data["moment"]), int(data["rows"]), figures, level, slope, rank)
+
+
+Learned = tuple[int, float, float, float, float, float, float]
+"""What a matured cohort told: its moment, the shifts of calibration at the centre and of the slope and of AUC, and their variances; NaN where unknown."""
 
 
 @dataclass(eq=False, slots=True)
@@ -141,6 +152,7 @@ class Estimator:
         repeated: How much the errors of neighbouring cohorts have in common, 0 … 1: 0 where customers are scored once.
         level: Belief about the shift of calibration.
         slope: Belief about its slope.
+        rank: Belief about the shift of AUC.
     """
 
     horizon: int
@@ -148,19 +160,21 @@ class Estimator:
     repeated: float = 0.7
     level: Prior = LEVEL
     slope: Prior = SLOPE
-    cohorts: list[tuple[int, float, float, float, float]] = field(default_factory=list)
-    """Matured ones: moment, shift at the centre and of the slope, and their variances."""
+    rank: Prior = RANK
+    cohorts: list[Learned] = field(default_factory=list)
+    """Matured ones."""
     checks: list[Check] = field(default_factory=list)
     """What became of estimates."""
 
-    def expect(self, moment: int) -> tuple[Forecast, Forecast]:
-        """Shift of calibration, at the centre and of the slope, of a cohort at *moment*, µs."""
-        known = np.array([one for one in self.cohorts if one[0] < moment], dtype=np.float64).reshape(-1, 5)
-        moments = known[:, 0]
-        return (
-            forecast(moments, known[:, 1], known[:, 3], moment, self.horizon, self.level, self.repeated),
-            forecast(moments, known[:, 2], known[:, 4], moment, self.horizon, self.slope, self.repeated),
-        )
+    def expect(self, moment: int) -> tuple[Forecast, Forecast, Forecast]:
+        """Shifts of calibration, at the centre and of the slope, and of AUC, of a cohort at *moment*, µs."""
+        known = np.array([one for one in self.cohorts if one[0] < moment], dtype=np.float64).reshape(-1, 7)
+
+        def shift(place: int, prior: Prior) -> Forecast:
+            some = known[~np.isnan(known[:, place])]
+            return forecast(some[:, 0], some[:, place], some[:, place + 3], moment, self.horizon, prior, self.repeated)
+
+        return shift(1, self.level), shift(2, self.slope), shift(3, self.rank)
 
     def estimate(
         self,
@@ -192,34 +206,41 @@ class Estimator:
                 field="estimate",
                 remedy="give a calibrated probability and a decision for each row",
             )
-        level, slope = self.expect(moment)
+        level, slope, rank = self.expect(moment)
         rows = _Rows(p, act, sums, weights)
         centre = self.centre
         q = rows.shifted(level.mean, slope.mean, centre)
         values = rows.expected(q)
-        chance = rows.chance(q, clusters)
+        chance, counts = rows.chance(q, clusters), rows.counts(q)
         steps = [
             (rows.expected(rows.shifted(level.mean + level.error, slope.mean, centre)),
              rows.expected(rows.shifted(level.mean - level.error, slope.mean, centre))),
             (rows.expected(rows.shifted(level.mean, slope.mean + slope.error, centre)),
              rows.expected(rows.shifted(level.mean, slope.mean - slope.error, centre))),
         ]  # fmt: skip
+        # A shift of calibration changes the order in which outcomes come as well; that of AUC is seen itself, and takes its place.
+        values["auc"] = _unbent("auc", _bent("auc", rows.expected(p)["auc"]) + rank.mean)
         figures = {}
         for name, value in values.items():
-            scale = _stretch(name, value)
-            variance = (scale * chance[name]) ** 2
-            for up, down in steps:
-                variance += ((_bent(name, up[name]) - _bent(name, down[name])) / 2) ** 2
-            figures[name] = self._interval(name, value, math.sqrt(variance), moment)
-        return Estimate(moment, len(p), figures, level, slope)
+            variance = (_stretch(name, value) * chance[name]) ** 2
+            if name == "auc":
+                variance += rank.error**2
+            else:
+                variance += sum(((_bent(name, up[name]) - _bent(name, down[name])) / 2) ** 2 for up, down in steps)
+            figures[name] = self._interval(name, value, math.sqrt(variance), moment, counts.get(name, math.inf))
+        return Estimate(moment, len(p), figures, level, slope, rank)
 
-    def _interval(self, name: str, value: float, error: float, moment: int) -> Figure:
+    def _interval(self, name: str, value: float, error: float, moment: int, count: float) -> Figure:
         if math.isnan(value) or math.isnan(error):
             return Figure(value, NAN, NAN, error)
         freedom, factor = self._width(name, moment)
         wide = student(freedom) * factor * error
         at = _bent(name, value)
-        return Figure(value, _unbent(name, at - wide), _unbent(name, at + wide), error)
+        low, high = _unbent(name, at - wide), _unbent(name, at + wide)
+        if name in SHARES:
+            # Of so many customers a share is a whole number over that: half a customer on either side (Yates 1934).
+            low, high = max(0.0, low - 0.5 / count), min(1.0, high + 0.5 / count)
+        return Figure(value, low, high, error)
 
     def _width(self, name: str, now: int) -> tuple[float, float]:
         """Degrees of freedom, and how much wider than the theory intervals are to be."""
@@ -252,7 +273,8 @@ class Estimator:
         """
         found = calibration_of(truth, self.centre)
         if found is not None:
-            one = (moment, found.a, found.b, found.var_a, found.var_b)
+            rank, doubt = ranking_of(truth)
+            one = (moment, found.a, found.b, rank, found.var_a, found.var_b, doubt)
             step = max(DAY, self.horizon // 10)
             if len(self.cohorts) > 1 and moment - self.cohorts[-2][0] <= step:
                 self.cohorts.pop()
@@ -294,7 +316,8 @@ class Estimator:
             "repeated": self.repeated,
             "level": [self.level.bias, self.level.wander, self.level.spread],
             "slope": [self.slope.bias, self.slope.wander, self.slope.spread],
-            "cohorts": [list(one) for one in self.cohorts],
+            "rank": [self.rank.bias, self.rank.wander, self.rank.spread],
+            "cohorts": [[None if math.isnan(x) else x for x in one] for one in self.cohorts],
             "checks": [one.to_data() for one in self.checks],
         }
 
@@ -307,7 +330,8 @@ class Estimator:
             float(data["repeated"]),
             Prior(*data["level"]),
             Prior(*data["slope"]),
-            [(int(m), float(a), float(b), float(va), float(vb)) for m, a, b, va, vb in data["cohorts"]],
+            Prior(*data.get("rank", (RANK.bias, RANK.wander, RANK.spread))),
+            [_learned(one) for one in data["cohorts"]],
             [Check.from_data(one) for one in data["checks"]],
         )
 
@@ -317,25 +341,39 @@ def _independent(moments: Array, horizon: int) -> float:
     return min(float(len(moments)), 1.0 + float(moments.max() - moments.min()) / max(horizon, 1))
 
 
+def _learned(data: Sequence[float | None]) -> Learned:
+    if len(data) == 5:  # of before the shift of AUC was learned
+        data = [*data[:3], None, *data[3:], None]
+    a, b, rank, var_a, var_b, doubt = (NAN if x is None else float(x) for x in data[1:])
+    return int(data[0] or 0), a, b, rank, var_a, var_b, doubt
+
+
 def _bent(name: str, value: float) -> float:
-    if name not in UNIT:
+    """A figure on the scale on which its errors are told."""
+    if math.isnan(value):
         return value
-    kept = min(max(value, 1e-4), 1 - 1e-4)
-    return math.log(kept / (1 - kept))
+    if name in SHARES:
+        return math.asin(math.sqrt(min(max(value, 0.0), 1.0)))
+    if name == "auc":
+        kept = min(max(value, 1e-4), 1 - 1e-4)
+        return math.log(kept / (1 - kept))
+    return value
 
 
 def _unbent(name: str, value: float) -> float:
-    if name not in UNIT:
+    if math.isnan(value):
         return value
-    return 1 / (1 + math.exp(-min(max(value, -700.0), 700.0)))
+    if name in SHARES:
+        return math.sin(min(max(value, 0.0), math.pi / 2)) ** 2
+    return 1 / (1 + math.exp(-min(max(value, -700.0), 700.0))) if name == "auc" else value
 
 
 def _stretch(name: str, value: float) -> float:
-    """What a small error is multiplied with when a figure is told in log-odds."""
-    if name not in UNIT:
-        return 1.0
+    """What a small error is multiplied with on the scale of :func:`_bent`."""
     kept = min(max(value, 1e-4), 1 - 1e-4)
-    return 1.0 / (kept * (1 - kept))
+    if name in SHARES:
+        return 0.5 / math.sqrt(kept * (1 - kept))
+    return 1.0 / (kept * (1 - kept)) if name == "auc" else 1.0
 
 
 def expected_of(
@@ -410,6 +448,12 @@ class _Rows:
         if not pairs > 0:
             return NAN
         return (float(positive @ (np.cumsum(negative) - negative / 2)) - alone / 2) / pairs
+
+    def counts(self, q: Array) -> dict[str, float]:
+        """Customers that each share is a share of, at least 1."""
+        n, positives, acted = self.n, float(self.w @ q), float(self.act.sum())
+        told = {"precision": acted, "recall": positives, "f1": (acted + positives) / 2, "outcome_rate": n}
+        return {name: max(one, 1.0) for name, one in told.items()}
 
     def chance(self, q: Array, clusters: Array | None) -> dict[str, float]:
         """Standard deviation of each figure by chance alone: what each outcome changes, times its own standard deviation."""

@@ -1,6 +1,6 @@
-"""How calibration moves from one cohort to the next, learned from cohorts whose outcomes are known.
+"""How calibration, and the order of customers, move from one cohort to the next, learned from cohorts whose outcomes are known.
 
-A matured cohort says, with an error, how far its outcomes were from its scores. The shift of a later cohort is forecast by a Gaussian process: a
+A matured cohort says, with an error, how far its outcomes were from its scores, and its AUC from the one that scores promise. The shift of a later cohort is forecast by a Gaussian process: a
 part that stays, and a part that wanders and forgets: Matérn's covariance of order 3/2, ``τ²·(1 + √3·d/L)·exp(−√3·d/L)`` at a distance *d* in
 time. It is smooth, as outcomes over a horizon are sums over days that neighbours share: that nothing changes from one day to the next does not
 say that nothing will by the next season. How much the shift wanders and how fast it forgets is not known: all values of a grid are weighed by
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vigie.economics.payoff import Array
+from vigie.watch.realised import SUMS, Tally, spread_of
 
 WANDER = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
 """Standard deviations τ that are weighed, in log-odds."""
@@ -43,6 +44,8 @@ LEVEL = Prior(0.25, 0.50, 0.3)
 ``docs/explanation/estimates.md``."""
 SLOPE = Prior(0.20, 0.10, 0.4)
 """Of the slope."""
+RANK = Prior(0.12, 0.12, 0.5)
+"""Of the AUC, log-odds: 0.12 turns 0.75 into 0.77."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +87,56 @@ def forecast(
     together = np.where(apart == 0, 1.0, repeated * np.maximum(0.0, 1.0 - apart / span))
     np.fill_diagonal(together, 1.0 + 1e-6)
     noise = together * deviation[:, None] * deviation[None, :]
-    logs, means, spreads = [], [], []
-    for forget in FORGET:
-        shape, near = _matern(apart / (forget * span)), _matern(ahead / (forget * span))
-        for wander, weight in zip(WANDER, weights, strict=True):
-            covariance = prior.bias**2 + wander**2 * shape + noise
-            cross = prior.bias**2 + wander**2 * near
-            lower = np.linalg.cholesky(covariance)
-            left = np.linalg.solve(lower, np.column_stack([shifts, cross]))
-            logs.append(np.log(weight) - 0.5 * float(left[:, 0] @ left[:, 0]) - float(np.log(np.diag(lower)).sum()))
-            means.append(float(left[:, 1] @ left[:, 0]))
-            spreads.append(prior.bias**2 + wander**2 - float(left[:, 1] @ left[:, 1]))
-    share = np.exp(np.array(logs) - max(logs))
+    # All values of the grid at once: for each way to forget, each way to wander.
+    scale = (FORGET * span)[:, None]
+    shape, near = _matern(apart / scale[:, :, None]), _matern(ahead / scale)
+    power = WANDER**2
+    covariance = (prior.bias**2 + power[:, None, None] * shape[:, None] + noise).reshape(-1, *apart.shape)
+    cross = (prior.bias**2 + power[:, None] * near[:, None]).reshape(-1, len(days))
+    lower = np.linalg.cholesky(covariance)
+    left = np.linalg.solve(lower, np.stack([np.broadcast_to(shifts, cross.shape), cross], axis=-1))
+    seen, new = left[:, :, 0], left[:, :, 1]
+    logs = np.tile(np.log(weights), len(FORGET)) - 0.5 * (seen**2).sum(axis=1)
+    logs = logs - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    means = (new * seen).sum(axis=1)
+    spreads = prior.bias**2 + np.tile(power, len(FORGET)) - (new**2).sum(axis=1)
+    share = np.exp(logs - logs.max())
     share /= share.sum()
     mean = float(share @ means)
-    variance = float(share @ (np.maximum(spreads, 0.0) + (np.array(means) - mean) ** 2))
+    variance = float(share @ (np.maximum(spreads, 0.0) + (means - mean) ** 2))
     return Forecast(mean, float(np.sqrt(variance)))
 
 
 def _matern(distance: Array) -> Array:
     scaled = np.sqrt(3.0) * distance
     return np.asarray((1.0 + scaled) * np.exp(-scaled))
+
+
+def ranking_of(tallied: Tally) -> tuple[float, float]:
+    """How far the AUC is from what the scores say of it.
+
+    Both are taken over the same bins of the score, so that what bins hide is hidden in both.
+
+    Args:
+        tallied: Sums over rows.
+
+    Returns:
+        Log-odds of the AUC less those of the AUC to be expected of the scores, and the variance of that; both NaN where one of the outcomes was not seen.
+    """
+    rows, positives, said, _ = tallied.bins.T
+    negatives = rows - positives
+    if not (positives.sum() > 0 and negatives.sum() > 0):
+        return float("nan"), float("nan")
+    auc, told = _auc(positives, negatives), _auc(said, rows - said)
+    won, pairs = (tallied.sums[tallied.sums[:, 0] > 0][:, SUMS.index(name)] for name in ("won", "pairs"))
+    error = spread_of(2 * (won - won.sum() / pairs.sum() * pairs) / pairs.sum())
+    # Groups that are few, or an AUC that is 1 by luck, do not show an error; Mann and Whitney's, a little less where customers are in order.
+    least = (rows.sum() + 1) / (12 * positives.sum() * negatives.sum()) * 4 * auc * (1 - auc)
+    variance = max(0.0 if np.isnan(error) else error**2, least) / (auc * (1 - auc)) ** 2
+    return float(np.log(auc / (1 - auc)) - np.log(told / (1 - told))), float(variance)
+
+
+def _auc(positives: Array, negatives: Array) -> float:
+    """From counts by bin, ties half, kept within 0.02 … 0.98."""
+    below = np.cumsum(negatives) - negatives / 2
+    return min(max(float(positives @ below) / float(positives.sum() * negatives.sum()), 0.02), 0.98)
