@@ -213,6 +213,20 @@ def test_silence_then_a_fault_then_its_end(tmp_path: Path, bundle: Any) -> None:
     assert drift_signals(project, ledger, "churn", START + 30 * DAY) == list(said[29].values())
 
 
+def test_who_asks_on_the_first_day_of_a_version_is_not_everybody(tmp_path: Path, bundle: Any) -> None:
+    project = make(tmp_path, bundle)
+    ledger = ledger_of(project)
+    ringing: list[set[str]] = []
+    for day in range(3):
+        record(project, bundle, day, day, older=12.0)
+        found = drift_signals(project, ledger, "churn", START + (day + 1) * DAY)
+        assert any(
+            one.subject == "people_age" and one.size > one.limit for one in found
+        )  # told of from the first day on
+        ringing.append({one.subject for one in found if one.rings})
+    assert ringing[0] == set() and "people_age" in ringing[1] and "people_age" in ringing[2]
+
+
 def test_nothing_to_watch_is_nothing_said(tmp_path: Path, bundle: Any) -> None:
     make_project(tmp_path)
     project = opened(tmp_path, FixedClock(START))

@@ -137,6 +137,7 @@ def drift_signals(project: Project, ledger: Ledger, score: str, now: int) -> lis
         found = drift(
             layout, reference, days, today, score=score, model=champion,
             policy=replace(policy, false_alarms=policy.false_alarms / len(kinds)), importance=importance, season=season,
+            alone=kind == "batches",
         )  # fmt: skip
         for signal in found:
             before = said.get(signal.key)
@@ -153,6 +154,7 @@ def drift_signals(project: Project, ledger: Ledger, score: str, now: int) -> lis
         policy=policy,
         importance=importance,
         outcomes=outcomes,
+        alone="requests" not in kinds,
     ):
         said[signal.key] = signal
     if "requests" in kinds:

@@ -258,7 +258,7 @@ def _days(
             if not mine or watched is None:
                 continue
             season = {} if batch else _season(ledger, score, watched, first, today)
-            for one in _drifted(watched, days, mine, policy, season, score):
+            for one in _drifted(watched, days, mine, policy, season, score, alone=batch):
                 key = one.begin, one.code, one.subject
                 before = drifted.get(key)
                 if before is None or (one.rings, one.ratio) > (before.rings, before.ratio):
@@ -293,6 +293,8 @@ def _drifted(
     policy: DriftPolicy,
     season: Mapping[int, Profile],
     score: str,
+    *,
+    alone: bool,
 ) -> list[Drifted]:
     from vigie.watch.drift import Memo, drift
 
@@ -303,7 +305,7 @@ def _drifted(
         until = {one: profile for one, profile in days.items() if one <= day}
         said = drift(
             watched.layout, reference, until, day + 1, score=score, model=watched.version, policy=policy,
-            importance=importance, season=season, memo=memo,
+            importance=importance, season=season, memo=memo, alone=alone,
         )  # fmt: skip
         found += [
             Drifted(start_of(day), one.code, one.subject, one.size / one.limit, one.rings)

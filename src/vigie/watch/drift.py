@@ -9,7 +9,9 @@ beside it (Benjamini & Yekutieli 2001, which asks nothing of how columns depend 
 :attr:`DriftPolicy.false_alarms` that belongs to one look. Looks of a month add up to it by the union bound, which asks
 nothing of how windows depend on each other: the same customers are in all of them.
 
-Lasting: large and evident in :attr:`DriftPolicy.persist` of the last :attr:`DriftPolicy.of` windows, a day apart.
+Lasting: large and evident in :attr:`DriftPolicy.persist` of the last :attr:`DriftPolicy.of` windows, a day apart. Where fewer
+windows than that have rows, as of a base that is scored once a month, in all that have. But not on the first day of all, where the rows
+are requests: who asks first is not everybody, and that day is all there is.
 
 A window is looked at in two lengths. A week is compared with training; a day besides with the same weekday of the last weeks,
 so that the day of the week is no drift. Either has to be apart from *each* of its references, and from the same season a
@@ -124,6 +126,7 @@ def drift(
     season: Mapping[int, Profile] | None = None,
     outcomes: Mapping[int, Profile] | None = None,
     memo: Memo | None = None,
+    alone: bool = True,
 ) -> list[Signal]:
     """What is to be said of drift at the beginning of *today*: a signal for everything that was looked at.
 
@@ -140,6 +143,7 @@ def drift(
         outcomes: Profiles of days whose outcomes are known by now, by the day of the prediction, with nothing else in them.
         memo: What earlier calls with the same layout, reference, policy and importance have found, written to: for who calls
             every day, since most windows were looked at the day before.
+        alone: Whether the first day that ever had rows may ring by itself: of a base that is scored it may, of requests not.
     """
     weights = importance or {}
     weeks, single = looks_at(days, reference, today, policy, season)
@@ -150,8 +154,10 @@ def drift(
         if not looks:
             continue
         seen = [_remembered(layout, look, policy, weights, memo) for look in looks]
+        first = sum(one.rows > 0 for day, one in of_days.items() if day < today) == 1
+        quiet = first and not alone and policy.persist > 1
         for key in dict.fromkeys(key for one in seen for key in one):
-            signal = _signal(key, looks, seen, of_days, layout, policy, score, model, weights)
+            signal = _signal(key, looks, seen, of_days, layout, policy, score, model, weights, quiet=quiet)
             before = said.get(key)
             if before is None or (signal.rings, signal.size) > (before.rings, before.size):
                 said[key] = signal
@@ -215,11 +221,13 @@ def _signal(
     score: str,
     model: str,
     importance: Mapping[str, float],
+    *,
+    quiet: bool,
 ) -> Signal:
     """The signal of one thing over the last windows of one length.
 
     Its size and evidence are those that it had at least in as many windows as it must be seen in; the evidence is that of all
-    looks of a month.
+    looks of a month. Where *quiet* nothing rings yet.
     """
     code, subject = key
     found = [one[key] for one in seen if key in one]
@@ -228,7 +236,7 @@ def _signal(
     size = sorted((one.size for one in found), reverse=True)[needed - 1]
     evidence = min(sorted(one.p for one in found)[needed - 1] * LOOKS, 1.0)
     lasting = sum(one.size >= limit and one.p <= policy.alpha for one in found)
-    rings = lasting >= needed
+    rings = lasting >= needed and not quiet
     newest = looks[0]
     shown = next(one[key] for one in seen if key in one)
     since = began(days, newest.last, code, subject) if rings else newest.first
