@@ -1,11 +1,11 @@
 """How often drift is told where there is none, and how soon where there is.
 
-    python benchmarks/drift/alarms.py [--replays 200] [--faults 20] [--seconds 3600] [--data FOLDER]
+    python benchmarks/drift/alarms.py [--replays 200] [--faults 20] [--seconds 3600] [--data FOLDER] [--out FOLDER]
 
 Drift-free replays: a month each, after three weeks that nobody judges. *Alarms* are days that ring after one that did not. Worlds are two that are
 generated here, customers of the generated shop (five shops) and, with ``--data``, of Telco and bank; bank marketing in the order of its dates has a
 real break. Outcomes are known at the end of the day: with a horizon, everybody who needs them tells a horizon later.
-Writes ``alarms.json`` and ``alarms.md``.
+Writes ``alarms.json`` and ``alarms.md``, anew after each round.
 """
 
 from __future__ import annotations
@@ -96,16 +96,12 @@ def alarms(days: list[set[str]]) -> int:
     return sum(bool(now) and not before for before, now in zip([set(), *days], days, strict=False))
 
 
-def quiet(worlds: dict[str, list[Any]], deadline: float) -> dict[str, Any]:
-    """What rang in each world, one replay of each in turn until all are done or time is over."""
-    seen: dict[str, list[dict[str, list[set[str]]]]] = {name: [] for name in worlds}
-    for i in range(max(map(len, worlds.values()))):
-        if time.perf_counter() > deadline:
-            break
-        for name, several in worlds.items():
-            if i < len(several):
-                seen[name].append(replay(several[i], peers=i < PEERS)[0])
-        print(i, {name: sum(alarms(one["vigie"]) for one in some) for name, some in seen.items()}, flush=True)
+Found = dict[str, list[set[str]]]
+Delays = dict[str, list[tuple[int, int] | None]]
+
+
+def quiet(seen: dict[str, list[Found]]) -> dict[str, Any]:
+    """What rang in the replays of each world, by rule."""
     told: dict[str, Any] = {}
     for name, several in seen.items():
         told[name] = {
@@ -120,26 +116,24 @@ def quiet(worlds: dict[str, list[Any]], deadline: float) -> dict[str, Any]:
     return told
 
 
-def planted(count: int, a_day: int) -> dict[str, Any]:
-    """For each fault and rule the days and rows of each replay until it was told, the day of the fault being 1."""
-    told: dict[str, Any] = {}
-    for name, (fault, expected, column) in FAULTS.items():
-        every = (*RULES, *PERFORMANCE) if name in WITH_OUTCOMES else RULES
-        delays: dict[str, list[tuple[int, int] | None]] = {rule: [] for rule in every}
-        for seed in range(count):
-            begins = replace(fault, day=WARM + 3 + seed % 7)
-            found, rows = replay(Generated(10_000 + seed, a_day=a_day, fault=begins), peers=True)
-            first = begins.day - WARM
-            for rule in every:
-                # Of performance any figure and any group will do.
-                wanted = None if rule in PERFORMANCE else expected if rule == "vigie" else {column}
-                at = next(
-                    (i for i in range(first, MONTH) if (found[rule][i] & wanted if wanted else found[rule][i])), None
-                )
-                delays[rule].append(None if at is None else (at - first + 1, sum(rows[first : at + 1])))
-        told[name] = delays
-        print(name, {rule: summary(one) for rule, one in delays.items()}, flush=True)
+def planted(name: str, seed: int, a_day: int) -> dict[str, tuple[int, int] | None]:
+    """For each rule the days and rows until a fault was told, the day of the fault being 1."""
+    fault, expected, column = FAULTS[name]
+    begins = replace(fault, day=WARM + 3 + seed % 7)
+    found, rows = replay(Generated(10_000 + seed, a_day=a_day, fault=begins), peers=True)
+    first = begins.day - WARM
+    told: dict[str, tuple[int, int] | None] = {}
+    for rule in rules_of(name):
+        # Of performance any figure and any group will do.
+        wanted = None if rule in PERFORMANCE else expected if rule == "vigie" else {column}
+        at = next((i for i in range(first, MONTH) if (found[rule][i] & wanted if wanted else found[rule][i])), None)
+        told[rule] = None if at is None else (at - first + 1, sum(rows[first : at + 1]))
     return told
+
+
+def rules_of(fault: str) -> tuple[str, ...]:
+    """Rules that could tell a fault."""
+    return (*RULES, *PERFORMANCE) if fault in WITH_OUTCOMES else RULES
 
 
 def summary(delays: list[tuple[int, int] | None]) -> str:
@@ -167,9 +161,9 @@ def broken(rows: Rows) -> dict[str, Any]:
     return {"first": order[:6], "outcomes": told.get("VGW106 "), "score": told.get("VGW104 ")}
 
 
-def write(told: dict[str, Any]) -> None:
+def write(told: dict[str, Any], folder: Path) -> None:
     """The figures, and tables of them."""
-    (HERE / "alarms.json").write_text(json.dumps(told, indent=1) + "\n")
+    (folder / "alarms.json").write_text(json.dumps(told, indent=1) + "\n")
     names = list(told["quiet"])
     lines = ["| alarms a month where nothing changed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for rule in (*RULES, *PERFORMANCE):
@@ -194,7 +188,8 @@ def write(told: dict[str, Any]) -> None:
             cells = [summary([tuple(d) if d else None for d in found[rule]]) for rule in rules]
             lines.append(f"| {fault} | " + " | ".join(cells) + " |")
         lines.append("")
-    (HERE / "alarms.md").write_text("\n".join(lines[:-1]) + "\n")
+    lines += [f"Replays of each fault: {min(len(found['vigie']) for found in told['planted'].values())}."]
+    (folder / "alarms.md").write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
@@ -204,6 +199,7 @@ def main() -> None:
     asked.add_argument("--faults", type=int, default=20)
     asked.add_argument("--seconds", type=float, default=3_600.0, help="after which no further replay is begun")
     asked.add_argument("--data", type=Path)
+    asked.add_argument("--out", type=Path, default=HERE)
     given = asked.parse_args()
     part = given.replays // (5 if given.data else 3)
     shops = [shop(seed) for seed in range(51, 56)]
@@ -219,9 +215,22 @@ def main() -> None:
         worlds["bank, 19 features, 300 a day"] = [Resampled(rows, seed, 300) for seed in range(part)]
         told["broken"] = broken(rows)
         print(told["broken"], flush=True)
-    told["planted"] = planted(given.faults, 400)
-    told["quiet"] = quiet(worlds, time.perf_counter() + given.seconds)
-    write(told)
+    delays: dict[str, Delays] = {name: {rule: [] for rule in rules_of(name)} for name in FAULTS}
+    seen: dict[str, list[Found]] = {name: [] for name in worlds}
+    deadline = time.perf_counter() + given.seconds
+    # A round is a replay of each fault and of each world, so that there is a table whenever it is stopped.
+    for i in range(max(given.faults, part)):
+        if time.perf_counter() > deadline:
+            break
+        if i < given.faults:
+            for name, found in delays.items():
+                for rule, delay in planted(name, i, 400).items():
+                    found[rule].append(delay)
+        for name, several in worlds.items():
+            if i < len(several):
+                seen[name].append(replay(several[i], peers=i < PEERS)[0])
+        write({**told, "planted": delays, "quiet": quiet(seen)}, given.out)
+        print(i, {name: sum(alarms(one["vigie"]) for one in some) for name, some in seen.items()}, flush=True)
 
 
 if __name__ == "__main__":

@@ -189,8 +189,9 @@ class Evidently:
 
     def __init__(self, reference: Rows, window: int) -> None:
         self.window, self.rows = window, dict[int, Rows]()
-        self.numbers = {name: np.sort(one[~np.isnan(one)]) for name, one in reference.numbers.items()}
-        self.categories = {**reference.categories, "outcome": reference.outcome}
+        self.numbers = {name: Sorted(one[~np.isnan(one)]) for name, one in reference.numbers.items()}
+        every = {**reference.categories, "outcome": reference.outcome}
+        self.categories = {name: np.unique(one, return_counts=True) for name, one in every.items()}
 
     def add(self, day: int, rows: Rows) -> None:
         self.rows[day] = rows
@@ -202,10 +203,10 @@ class Evidently:
             live = np.sort(rows.numbers[name][~np.isnan(rows.numbers[name])])
             if not len(live):
                 continue
-            if len(np.unique(np.concatenate([reference[:: max(len(reference) // 500, 1)], live]))) <= 5:
-                distance = jensen(reference, live, None)
+            if len(np.union1d(reference.some, live)) <= 5:
+                distance = jensen(np.unique(reference.values, return_counts=True), live, None)
             else:
-                distance = wasserstein_sorted(reference, live) / max(float(reference.std()), 0.001)
+                distance = reference.wasserstein(live) / max(reference.std, 0.001)
             if distance >= 0.1:
                 found.add(name)
         for name, reference in self.categories.items():
@@ -265,18 +266,46 @@ class NannyML:
         }
 
 
-def jensen(reference: Array, live: Array, base: float | None) -> float:
-    """Of two columns of codes."""
-    values = np.unique(np.concatenate([reference, live]))
-    counts = [np.bincount(np.searchsorted(values, one), minlength=len(values)) / len(one) for one in (reference, live)]
-    return float(np.nan_to_num(jensenshannon(*counts, base)))
+def jensen(reference: tuple[Array, Array], live: Array, base: float | None) -> float:
+    """Of a column of codes from the reference's codes and how often each occurs."""
+    told = np.unique(live, return_counts=True)
+    values = np.union1d(reference[0], told[0])
+    shares = np.zeros((2, len(values)))
+    for i, (codes, counts) in enumerate((reference, told)):
+        shares[i, np.searchsorted(values, codes)] = counts / counts.sum()
+    return float(np.nan_to_num(jensenshannon(*shares, base)))
 
 
-def wasserstein_sorted(a: Array, b: Array) -> float:
-    """Of two increasing arrays; SciPy's, without sorting the reference every day."""
-    values = np.sort(np.concatenate([a, b]), kind="stable")
-    apart = np.searchsorted(a, values[:-1], "right") / len(a) - np.searchsorted(b, values[:-1], "right") / len(b)
-    return float((np.abs(apart) * np.diff(values)).sum())
+class Sorted:
+    """A reference column, sorted once, so that a distance costs as much as the live rows alone.
+
+    Args:
+        values: Without nulls.
+    """
+
+    def __init__(self, values: Array) -> None:
+        self.values = np.sort(values)
+        self.sums = np.concatenate([[0.0], np.cumsum(self.values)])
+        self.some = np.unique(self.values[:: max(len(values) // 500, 1)])
+        self.std = float(values.std())
+
+    def _area(self, x: Array) -> Array:
+        """Under the distribution function, up to *x*."""
+        below = np.searchsorted(self.values, x, side="right")
+        return np.asarray((below * x - self.sums[below]) / len(self.values))
+
+    def wasserstein(self, live: Array) -> float:
+        """SciPy's distance to increasing *live* values: between two of them their distribution function is level, and ours crosses it once."""
+        n, m = len(self.values), len(live)
+        level = np.arange(1, m) / m
+        crossed = self.values[np.clip(np.ceil(level * n - 1e-9).astype(int) - 1, 0, n - 1)]
+        low, high = live[:-1], live[1:]
+        middle = np.clip(crossed, low, high)
+        a, b, c = self._area(low), self._area(middle), self._area(high)
+        inner = level * (middle - low) - (b - a) + (c - b) - level * (high - middle)
+        end = np.array([max(live[-1], self.values[-1])])
+        right = float((end - live[-1] - (self._area(end) - self._area(live[-1:])))[0])
+        return float(inner.sum()) + float(self._area(live[:1])[0]) + right
 
 
 def quality_of(y: Array, p: Array, cut: float) -> dict[str, float]:
