@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +37,7 @@ from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.ship import ship
-from vigie.lifecycle.watch_cohorts import estimates_topic, topic_of, update_performance
+from vigie.lifecycle.watch_cohorts import estimates_topic, state_topic, topic_of, update_performance
 from vigie.lifecycle.watch_performance import performance_signals
 from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.registry.record import TrainingRun
@@ -248,6 +250,36 @@ def test_outcomes_of_who_was_acted_on_do_not_count_where_there_is_a_hold_out(tmp
     assert auc["value"] == pytest.approx(truth, abs=0.1) and auc["low"] < auc["value"] < auc["high"]
 
 
+def test_a_challenger_has_no_hold_out_and_the_champion_has_that_of_all(tmp_path: Path) -> None:
+    """Half of the customers who are not held out are given to a challenger, whom nobody left alone speaks for."""
+    from vigie.release import HoldOut
+    from vigie.watch.realised import Tally, figures_of
+
+    project = project_in(tmp_path / "rollout", until=0, holdout=0.3)
+    project.registry.log(TrainingRun(replace(bundle(), title="another"), {}, {}, {}, {}), alias="challenger")
+    p, held = chances(np.random.default_rng(5)), HoldOut("churn", 0.3)
+    rows = []
+    for i in range(N):
+        one = said(i, float(p[i]), START, held.holds(f"c{i}"), 0.3)
+        if i % 2 and not held.holds(f"c{i}"):
+            one = msgspec.structs.replace(one, model="2", arm="challenger")
+        rows.append(one)
+    journal = PredictionJournal(project.journal_folder)
+    journal.append(rows)
+    journal.close()
+    ledger = ledger_of(project)
+    for day in (1, HORIZON + 1):
+        update_performance(project, ledger, "churn", START + day * DAY + DAY // 2)
+    (estimates,) = ledger.facts(estimates_topic("churn")).values()
+    (by,) = [one["by"] for one in ledger.facts(topic_of("churn")).values()]
+    assert by["2"]["blind"] and not by["2"]["checks"] and not by["1"]["blind"] and by["1"]["checks"]
+    # Those whom the challenger acts on count in what is expected of it: else nobody would be acted on at all.
+    for one in estimates.values():
+        assert one["estimate"]["figures"]["f1"][0] > 0.5
+    # All that the champion's rows stand for are all customers, though it had half of them.
+    assert figures_of(Tally.from_data(by["1"]["untouched"])).rows == pytest.approx(N, rel=0.15)
+
+
 def test_late_events_are_taken_in_for_a_while(tmp_path: Path) -> None:
     project = project_in(tmp_path / "late", until=3)
     ledger = ledger_of(project)
@@ -340,3 +372,34 @@ def test_batches_count_with_inputs_that_are_computed_again(tmp_path: Path) -> No
     assert fact["rows"] == base.rows == N and set(fact["arms"]) == {"champion", "holdout"}
     counted = {name: figures[0] for name, figures in fact["groups"].items()}
     assert sum(counted[f"people_country = {one}"] for one in ("FR", "DE", "XX")) == counted["all"] > 0
+
+
+def test_a_score_at_events_is_told_of_by_the_outcomes_of_its_events(calm: Project, tmp_path: Path) -> None:
+    """Everybody visits at the beginning of each day and is scored then: the same as to score everybody every day."""
+    now = calm.clock.now()
+    with closing(ledger_of(calm)) as ledger:
+        update_performance(calm, ledger, "churn", now)
+        expected = ledger.facts(topic_of("churn"))
+    folder = Path(shutil.copytree(calm.settings.root, tmp_path / "events"))
+    text = FILE.replace("every\n", "every, at\n", 1).replace('every("day")', "at(visits)")
+    (folder / "churn.py").write_text(
+        text.replace("churn = Score", 'visits = Events("visits", key="id", time="at")\nchurn = Score')
+    )
+    (folder / "vigie.toml").write_text(TOML + '[sources.visits]\npath = "visits.csv"\n')
+    days = [str(np.datetime64("2026-01-05") + day) for day in range(DAYS)]
+    (folder / "visits.csv").write_text("id,at\n" + "".join(f"c{i},{day}\n" for day in days for i in range(0, N, 2)))
+    project = Project.open(folder, "", FixedClock(now))
+    ingest_sources(project)
+    with closing(ledger_of(project)) as ledger:
+        for topic in (topic_of("churn"), estimates_topic("churn"), state_topic("churn")):
+            ledger.drop_facts(topic, "~")
+        signals = performance_signals(project, ledger, "churn", now)
+        found = ledger.facts(topic_of("churn"))
+    assert {one.code for one in signals} >= {"VGW201", "VGW202", "VGW204", "VGW207"}
+    assert list(found) == list(expected) and len(found) == DAYS
+    for key, fact in found.items():
+        one, other = (told["by"]["1"] for told in (fact, expected[key]))
+        # Those who never visited were scored at no event: it is not known what became of them.
+        assert one["rows"] == other["rows"] == N and one["tally"]["unknown"] == N // 2
+        sums, whole = (np.array(told["tally"]["sums"]) for told in (one, other))
+        assert sums[:, 0].sum() == N // 2 and (sums[:, :2] <= whole[:, :2]).all() and sums[:, 1].sum() > 0

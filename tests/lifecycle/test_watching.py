@@ -168,7 +168,8 @@ def test_a_watcher_that_cannot_look_says_so_and_the_others_go_on(
 ) -> None:
     from vigie.lifecycle import watching
 
-    monkeypatch.setattr(watching, "WATCHERS", (("broken", __name__, "broken_watcher"), watching.WATCHERS[0]))
+    anomalies = next(one for one in watching.WATCHERS if one[0] == "anomalies")
+    monkeypatch.setattr(watching, "WATCHERS", (("broken", __name__, "broken_watcher"), anomalies))
     shop.deliver(volume=0.2)
     assert ringing(shop, ledger) == {"VGW490 broken", "VGW401 orders"}
     assert len(standing_of(ledger, "churn").ongoing) == 2

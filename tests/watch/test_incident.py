@@ -182,6 +182,20 @@ def test_a_cause_found_later_takes_the_incident_over() -> None:
     assert incident.suspects[0].kind == "data"
 
 
+def test_a_fault_that_came_later_does_not_take_an_incident_over() -> None:
+    """Prices drift for weeks, then a day's file is broken: that makes values of the same feature be missing, and is another incident."""
+    log, missing = Log(), signal(Area.DRIFT, "VGW102", "spent", since=NOW - DAY)
+    old = replace(SPENT, since=NOW - 20 * DAY)
+    log.watch(old, missing, now=NOW - 18 * DAY)
+    broken = replace(NULLS, since=NOW - DAY)
+    log.watch(old, missing, broken, now=NOW)
+    first, second = log.standing.incidents.values()
+    assert (first.cause.code, second.cause.code) == ("VGW101", "VGW403")
+    assert second.suspects[0].kind == "data"
+    log.watch(old, missing, broken, now=NOW + HOUR)
+    assert len(log.standing.incidents) == 2
+
+
 def test_two_incidents_that_turn_out_to_be_one_become_one() -> None:
     log = Log()
     log.watch(VALUE)

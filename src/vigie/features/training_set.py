@@ -127,17 +127,17 @@ def build_training_set(
     Raises:
         FeatureError: The lake has not a source or column that is needed.
     """
-    versions = _versions(score, lake)
+    versions = versions_of(score, lake)
     relations = relations_of(score, lake, schema, versions, as_of=as_of, memory=memory)
     left = memory_left(memory, relations)
-    with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
+    with partitions_of(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
         def one(histories: Histories) -> RowSet:
             told = with_texts(score, histories, texts)
             return labelled_rows(score, told, partitions.earliest, as_of, relations, open_too=open_too)
 
         gathering = Gathering(partitions.count)
-        for part in _each(partitions, one, progress):
+        for part in each_of(partitions, one, progress):
             gathering.add(part)
     found = gathering.joined()
     return TrainingSet(
@@ -234,11 +234,11 @@ def worked_feature_set(
     Raises:
         FeatureError: The lake has not a source or column that is needed.
     """
-    versions = _versions(score, lake)
+    versions = versions_of(score, lake)
     relations = relations_of(score, lake, schema, versions, as_of=as_of, memory=memory)
     # Partitions are cut for two at once.
     left = memory_left(memory, relations) * 2 // max(at_once, 2)
-    with _partitions(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
+    with partitions_of(score, lake, schema, versions, as_of, left, customers, progress) as partitions:
 
         def one(histories: Histories) -> T:
             part = scored_rows(score, with_texts(score, histories, texts), as_of, relations)
@@ -246,7 +246,7 @@ def worked_feature_set(
 
         left_out = done(partitions.count)
         wanted = [i for i in range(partitions.count) if i not in left_out]
-        yield from zip(wanted, _each(partitions, one, progress, wanted, at_once), strict=True)
+        yield from zip(wanted, each_of(partitions, one, progress, wanted, at_once), strict=True)
 
 
 def with_texts(score: Score, histories: Histories, texts: TextColumns | None) -> Histories:
@@ -295,7 +295,7 @@ def labelled_rows(
     immature = int(np.count_nonzero(~mature))
     if immature and not open_too:
         rows, mature = rows.take(mature), mature[mature]
-    outcome = np.where(mature, _outcome(score, histories, rows, as_of), np.nan)
+    outcome = np.where(mature, outcome_of(score, histories, rows, as_of), np.nan)
     known = ~np.isnan(outcome)
     unknown = int(np.count_nonzero(mature & ~known))
     if open_too:
@@ -353,14 +353,14 @@ def outcomes_at(
     if not len(mature):
         return found
     wanted = sorted(set(keys[mature].tolist()))
-    with _partitions(score, lake, schema, _versions(score, lake), as_of, memory, wanted, None) as partitions:
-        for histories in _each(partitions, lambda one: one, None):
+    with partitions_of(score, lake, schema, versions_of(score, lake), as_of, memory, wanted, None) as partitions:
+        for histories in each_of(partitions, lambda one: one, None):
             code = {key: i for i, key in enumerate(histories.customers.tolist())}
             here = np.array([i for i in mature.tolist() if keys[i] in code], dtype=np.int64)
             codes = np.array([code[key] for key in keys[here]], dtype=np.int64)
             order = np.lexsort((moments[here], codes))
             rows = Rows(codes[order], moments[here][order])
-            found[here[order]] = _outcome(score, histories, rows, as_of)
+            found[here[order]] = outcome_of(score, histories, rows, as_of)
     return found
 
 
@@ -371,7 +371,7 @@ def _in_population(score: Score, histories: Histories, rows: Rows, relations: Re
     return rows.take(inside)
 
 
-def _outcome(score: Score, histories: Histories, rows: Rows, as_of: int) -> Array:
+def outcome_of(score: Score, histories: Histories, rows: Rows, as_of: int) -> Array:
     """The outcome with everything known at *as_of*: float64, 0, 1 or NaN.
 
     A column of the outcome has its latest value; with ``moments=at(table)``, a column of that table has the value of
@@ -411,7 +411,7 @@ def _extras(score: Score) -> dict[str, Feature]:
 # -- all partitions --------------------------------------------------------------------------------------------------
 
 
-def _each(
+def each_of(
     partitions: Partitions,
     one: Callable[[Histories], T],
     progress: Progress | None,
@@ -439,11 +439,12 @@ def _each(
                 one_more.cancel()
 
 
-def _versions(score: Score, lake: SourceLake) -> dict[str, int]:
+def versions_of(score: Score, lake: SourceLake) -> dict[str, int]:
+    """The newest version of every source of a score."""
     return {name: lake.version(name) for name in sorted(score.sources)}
 
 
-def _partitions(
+def partitions_of(
     score: Score,
     lake: SourceLake,
     schema: Schema,
@@ -453,6 +454,7 @@ def _partitions(
     customers: Sequence[str] | None,
     progress: Progress | None,
 ) -> Partitions:
+    """What a score reads, of some customers at a time."""
     reading = None if progress is None else (lambda share: progress("read", share / 2))
     return Partitions(needs_of(score, schema), lake, versions, as_of, memory, customers, reading)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.clock import DAY
+from vigie.definition.moments import At
 from vigie.lifecycle.decision_money import Money
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import holdout_of
@@ -56,6 +57,22 @@ def state_topic(score: str) -> str:
     return f"performance state {score}"
 
 
+DRAWN = ("challenger", "fallback")
+"""Arms of customers who were given to a challenger."""
+
+
+def _stays(frame: pl.DataFrame) -> float:
+    """Of the customers of a cohort who are not held out, the share that was not given to a challenger."""
+    drawn = int(frame["arm"].is_in(DRAWN).sum())
+    others = int((~frame["arm"].is_in([*DRAWN, "holdout"])).sum())
+    return others / (others + drawn) if others else 1.0
+
+
+def _challenges(scored: Scored) -> bool:
+    """Whether all rows are of customers who were given to a challenger."""
+    return bool(np.isin(scored.arms, DRAWN).all())
+
+
 # -- working out -----------------------------------------------------------------------------------------------------------
 
 
@@ -93,7 +110,7 @@ def update_performance(
     Args:
         project: Where predictions, lake and models are.
         ledger: Keeps what is worked out.
-        score: Name of the score, whose moments are not those of events.
+        score: Name of the score.
         now: µs.
         policy: When performance is told; left out: that of the project.
 
@@ -191,9 +208,10 @@ class Work:
         if frame is None:
             return False
         fact: dict[str, Any] = {}
+        stays = _stays(frame)
         for scored in scored_of(frame, self.money):
             payoff = self._payoff(scored, {})
-            weights, kept = self._weights(scored)
+            weights, kept = self._weights(scored, stays)
             p, act, sums = scored.p[kept], scored.would_act[kept], payoff.take(kept)
             known = self._version(scored.version).estimator
             made = known.estimate(p, act, sums, moment=cohort.begin, weights=weights)
@@ -203,11 +221,15 @@ class Work:
             self.ledger.put_facts(estimates_topic(self.score), self.now, {cohort.key: fact})
         return bool(fact)
 
-    def _weights(self, scored: Scored) -> tuple[np.ndarray | None, np.ndarray]:
-        """How many rows each row stands for, and which rows count."""
-        if not self.held:
+    def _weights(self, scored: Scored, stays: float) -> tuple[np.ndarray | None, np.ndarray]:
+        """How many rows each row stands for, and which rows count.
+
+        The hold-out has the champion's scores: for those whom a challenger acts on nobody stands, so that none of its rows has a weight.
+        """
+        if not self.held or _challenges(scored):
             return None, np.arange(len(scored))
-        weights = untouched(scored.would_act, scored.acted, self.held)
+        weights = untouched(scored.would_act, scored.acted, self.held, stays)
+        weights[np.isin(scored.arms, DRAWN)] = 0.0
         kept = np.flatnonzero(weights > 0)
         return weights[kept], kept
 
@@ -226,12 +248,13 @@ class Work:
         fact: dict[str, Any] = {}
         for scored, y, told, groups in self._worked(frame):
             version = self._version(scored.version)
-            truth = Tally.from_data(told.get("untouched", told["tally"]))
             one = made.get(scored.version)
-            checks = version.estimator.learn(
-                cohort.begin, truth, figures_of(truth), Estimate.from_data(one["estimate"]) if one else None
-            )
-            told["checks"] = {check.figure: [check.realised, check.held] for check in checks}
+            if not told["blind"]:
+                truth = Tally.from_data(told.get("untouched", told["tally"]))
+                checks = version.estimator.learn(
+                    cohort.begin, truth, figures_of(truth), Estimate.from_data(one["estimate"]) if one else None
+                )
+                told["checks"] = {check.figure: [check.realised, check.held] for check in checks}
             told["said"] = one["said"] if one else told["said"]
             fresh = first_in_block(scored.customers, cohort.begin, self.horizon, earlier)
             fresh &= ~scored.acted if self.held else True
@@ -256,15 +279,13 @@ class Work:
         self, frame: pl.DataFrame
     ) -> Iterator[tuple[Scored, np.ndarray, dict[str, Any], dict[str, np.ndarray]]]:
         """Rows by version with their outcomes, their tallies as plain data, and the groups that they fall in."""
-        from vigie.features.training_set import outcomes_at
         from vigie.lifecycle.watch_scored import scored_of
         from vigie.watch.concept import groups_of
         from vigie.watch.estimate import expected_of
 
+        stays = _stays(frame)
         for scored in scored_of(frame, self.money):
-            y = outcomes_at(
-                self.bound, self.project.lake, self.schema, scored.customers, scored.moments, as_of=self.now
-            )
+            y = self._became(scored)
             columns: dict[str, Values] = {}
             payoff = self._payoff(scored, columns)
             groups = group_of(scored.customers)
@@ -283,11 +304,14 @@ class Work:
                     str(one): tallied(np.flatnonzero(scored.segments == one)) for one in np.unique(scored.segments)
                 },
                 "groups": {},
+                "checks": {},
+                # Acted on, and nobody held out: what the scores foretold cannot be seen.
+                "blind": bool(self.held) and _challenges(scored),
             }
             arms = np.unique(scored.arms)
             if len(arms) > 1:
                 told["arms"] = {str(one): tallied(np.flatnonzero(scored.arms == one)) for one in arms}
-            weights, kept = self._weights(scored)
+            weights, kept = self._weights(scored, stays)
             act, sums = scored.would_act[kept], payoff.take(kept)
             told["said"] = _told(expected_of(scored.p[kept], act, sums, weights))
             if weights is not None:
@@ -295,6 +319,17 @@ class Work:
                     y[kept], scored.p[kept], act, sums, groups[kept], count=GROUPS, weights=weights
                 ).to_data()
             yield scored, y, told, groups_of(columns, self.money.bundle(scored.version).profile)
+
+    def _became(self, scored: Scored) -> np.ndarray:
+        """Outcomes of rows; where customers are scored at an event, that of the event."""
+        from vigie.features.event_outcomes import outcomes_of_events
+        from vigie.features.training_set import outcomes_at
+        from vigie.lifecycle.watch_scored import SLACK
+
+        asked = self.bound, self.project.lake, self.schema, scored.customers, scored.moments
+        if isinstance(self.bound.moments, At):
+            return outcomes_of_events(*asked, within=SLACK, as_of=self.now)
+        return outcomes_at(*asked, as_of=self.now)
 
     def _payoff(self, scored: Scored, columns: dict[str, Values]) -> PayoffValues:
         """Cost matrices of rows; *columns* gets the features that make groups."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vigie.clock import DAY
-from vigie.definition import At
 from vigie.errors import RegistryError
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.watch_cohorts import Work, estimates_topic, topic_of, update_performance
@@ -31,8 +30,8 @@ def performance_signals(project: Project, ledger: Ledger, score: str, now: int) 
         now: µs; nothing later is looked at.
 
     Returns:
-        Signals of the champion, or of the version that answered last where that has no cohorts yet. None of a score whose moments are those of events:
-        an outcome then belongs to an event, which a prediction does not name; nor where nothing was predicted.
+        Signals of the champion, or of the version that answered last where that has no cohorts yet. None where nothing was predicted. Of a score whose
+        moments are those of events, the outcome is that of the customer's latest event at or before the prediction.
 
     Raises:
         SettingsError: ``[watch.performance]`` cannot be meant.
@@ -41,8 +40,6 @@ def performance_signals(project: Project, ledger: Ledger, score: str, now: int) 
         JournalError: Predictions or the ledger cannot be read.
     """
     policy = performance_policy(project)
-    if isinstance(project.score(score).moments, At):
-        return []
     update_performance(project, ledger, score, now, policy)
     return _signals(project, ledger, score, now, policy)
 
@@ -67,6 +64,8 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
     weight: dict[str, float] = {}
     cohorts: list[tuple[int, dict[str, Seen]]] = []
     for key, one in mine.items():
+        if one.get("blind"):
+            continue
         part = Tally.from_data(one.get("untouched", one["tally"]))
         whole = part if whole is None else whole + part
         for name, value in one["said"].items():

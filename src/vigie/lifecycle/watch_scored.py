@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from vigie.clock import DAY
-from vigie.errors import DataError, FeatureError
+from vigie.errors import DataError
 from vigie.lifecycle.batch_record import PREFIX
 from vigie.lifecycle.decision_money import Money, recorded_columns
 from vigie.lifecycle.model_in_use import score_of
@@ -258,8 +258,6 @@ def _computed(
     asked = score_of(bundle, project.score(score))
     schema = project.schema(asked)
     bound = asked.bound(schema)
-    if isinstance(bound.moments, At):
-        raise FeatureError("inputs at the moment of an event are not computed again here", where=f"score '{score}'")
     features = {feature.name: feature for feature in bound.bound_features}
     features |= leaves(bound.decision.payoff().expressions())
     wanted = [features[name] for name in names if name in features]
@@ -268,6 +266,7 @@ def _computed(
     found = pair_features(
         wanted, project.lake, schema,
         customers=[scored.customers[i] for i in places], moments=scored.moments[places],
+        at=bound.moments.source if isinstance(bound.moments, At) else None,
         texts=bundle_texts(project, bundle.texts),
     )  # fmt: skip
     return dict(found.columns)

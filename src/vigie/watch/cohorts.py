@@ -91,19 +91,20 @@ def first_of_each(customers: Sequence[str], moments: Array, order: Array) -> Arr
     return np.array(sorted(found), dtype=np.int64)
 
 
-def untouched(would_act: Array, acted: Array, held_out: float) -> Array:
+def untouched(would_act: Array, acted: Array, held_out: float, stays: float = 1.0) -> Array:
     """How many rows each row stands for where only what was left alone is counted; 0 for what was acted on.
 
     Acting on a customer changes what becomes of him; his outcome does not say what the score foretold. Left alone are those whom the model leaves, all of
     them, and of those whom it would act on the hold-out. So a row of the hold-out that it would act on stands for ``1 / held_out`` rows
-    (Horvitz & Thompson 1952).
+    (Horvitz & Thompson 1952). While a rollout gives others to a challenger, those whom the model leaves stand for them too.
 
     Args:
         would_act: Whom the model would act on, booleans, shape (n,).
         acted: Who was acted on in fact, booleans, shape (n,).
         held_out: Share of the customers who are never acted on, drawn at random, above 0 up to 1.
+        stays: Share of the others who get this model, drawn at random, above 0 up to 1.
     """
-    return np.where(acted, 0.0, np.where(would_act, 1.0 / held_out, 1.0))
+    return np.where(acted, 0.0, np.where(would_act, 1.0 / held_out, 1.0 / (held_out + (1.0 - held_out) * stays)))
 
 
 def first_in_block(customers: Sequence[str], moment: int, horizon: int, earlier: Sequence[tuple[str, int]]) -> Array:

@@ -19,7 +19,7 @@ from vigie.clock import DAY
 from vigie.errors import VigieError
 from vigie.journal.ledger import LedgerLine
 from vigie.watch.signal import Area, Signal
-from vigie.watch.suspects import Deployment, Group, Suspect, grouped, suspects
+from vigie.watch.suspects import SLACK, Deployment, Group, Suspect, grouped, suspects
 
 OPENED, CHANGED, QUIET, RINGING, ACKNOWLEDGED, SNOOZED, RESOLVED, REOPENED = (
     "opened",
@@ -387,8 +387,14 @@ def _same(standing: Standing, group: Group, now: int, policy: Policy) -> list[In
         shared = bool(keys & incident.known)
         # A drift that moves on from one feature to another is still that drift.
         alike = incident.cause.area == cause.area.value and cause.area not in (Area.STEPS, Area.DATA, Area.FEATURES)
+        # What began after an incident did is no cause of it, though it makes some of the same ring.
+        other = (
+            cause.area.value != incident.cause.area
+            and cause.key not in incident.known
+            and cause.since > incident.since + SLACK
+        )
         if incident.ongoing:
-            if shared or alike:
+            if alike or (shared and not other):
                 found.append(incident)
         elif incident.cause.key in keys and incident.resolved is not None and now - incident.resolved < policy.reopen:
             found.append(incident)
