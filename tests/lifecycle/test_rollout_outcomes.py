@@ -19,6 +19,7 @@ from rollout_shop import VALUES, bundle_of, make_project, opened, register
 from vigie.cli.program import program
 from vigie.clock import DAY, FixedClock, SystemClock, parse_moment
 from vigie.errors import FeatureError, RegistryError, SettingsError
+from vigie.features.event_outcomes import outcomes_of_events
 from vigie.features.training_set import build_training_set, outcomes_at
 from vigie.journal import Prediction
 from vigie.lifecycle import rollout as releases
@@ -197,6 +198,36 @@ def test_outcomes_are_the_labels_that_training_sees(tmp_path: Path) -> None:
     )
     assert np.isnan(early).tolist() == [True, False, True]
     assert len(outcomes_at(score, project.lake, schema, [], np.array([]), as_of=NOW)) == 0
+
+
+def test_outcomes_of_events_are_the_labels_of_the_latest_event(tmp_path: Path) -> None:
+    shop(tmp_path, "at(orders)")
+    text = (tmp_path / "churn.py").read_text()
+    (tmp_path / "churn.py").write_text(text.replace("== 0", "== 1"))  # the order itself, and no other
+    project = Project.open(tmp_path, "", FixedClock(NOW))
+    schema = project.schema(project.score("churn"))
+    score = project.score("churn").bound(schema)
+    whole = build_training_set(score, project.lake, schema, as_of=NOW)
+    order = np.random.default_rng(0).permutation(len(whole.labels))
+    customers, moments = np.asarray(whole.customers)[order].tolist(), np.asarray(whole.moments)[order]
+    more: dict[str, Any] = {"within": DAY, "as_of": NOW}
+    found = outcomes_of_events(score, project.lake, schema, customers, moments, **more)
+    assert len(found) > 100 and 0.1 < found.mean() < 0.9
+    assert found.tolist() == whole.labels[order].tolist()
+    # Scored a moment later it is the same event, unless the next one has come; scored a day later it is not known which was meant.
+    soon = outcomes_of_events(score, project.lake, schema, customers, moments + 1, **more)
+    assert soon.tolist() == found.tolist()
+    alone = np.array([not np.any((moments > at) & (moments <= at + DAY + 1) & (np.asarray(customers) == who))
+                      for who, at in zip(customers, moments.tolist(), strict=True)])  # fmt: skip
+    late = outcomes_of_events(score, project.lake, schema, customers, moments + DAY + 1, **more)
+    assert alone.any() and np.isnan(late[alone]).all()
+    nobody = outcomes_of_events(score, project.lake, schema, ["nobody", customers[0]], np.array([NOW, 0]), **more)
+    assert np.isnan(nobody).all()
+    assert len(outcomes_of_events(score, project.lake, schema, [], np.array([]), **more)) == 0
+    (tmp_path / "plain").mkdir()
+    plain = shop(tmp_path / "plain")
+    with pytest.raises(FeatureError, match="not those of an event"):
+        outcomes_of_events(plain.score("churn").bound(schema), plain.lake, schema, ["1"], np.array([0]), **more)
 
 
 def test_outcomes_of_events_are_not_looked_up_by_customer(tmp_path: Path) -> None:
