@@ -42,7 +42,7 @@ def python() -> Path:
         assert uv is not None, "uv is not installed"
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(CACHE)], check=True)
         done = subprocess.run(
-            [uv, "pip", "install", "-q", "--python", str(found), f"evidently=={VERSION}", "pyarrow"],
+            [uv, "pip", "install", "-q", "--python", str(found), f"evidently=={VERSION}", "pandas<3", "pyarrow"],
             capture_output=True,
             text=True,
         )

@@ -179,7 +179,7 @@ def interpreter(project: Project, given: Path | None = None) -> Path:
         why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise SettingsError(
             f"Evidently cannot be imported there: {why}", where=str(python),
-            remedy=f"it needs an older pandas than Vigie: python -m venv evidently && evidently/bin/pip install '{WANTED}' pyarrow, "
+            remedy=f"it needs an older pandas than Vigie: python -m venv evidently && evidently/bin/pip install '{WANTED}' 'pandas<3' pyarrow, "
             "and name evidently/bin/python by --python or as [watch] evidently in vigie.toml",
         )  # fmt: skip
     return python
