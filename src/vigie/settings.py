@@ -180,8 +180,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "select": "whether the winner is tried on fewer features; default true",
         "threads": "threads used for learning; default 2",
         "workers": "processes that search parameters; the result does not depend on it; default 2",
-        "search": "SQLAlchemy URL of the database in which searches are kept, so that they are resumed and other machines can "
-        "join; a secret as env:NAME or file:PATH; default: search.db in the state folder",
+        "search": "database of searches, a SQLAlchemy URL; env:NAME or file:PATH; default: search.db in the state folder",
     },
     "watch": {
         "false_alarms": "anomalies that ring by chance in a month, of each score, on average; default 0.1",

@@ -171,7 +171,7 @@ def interpreter(project: Project, given: Path | None = None) -> Path:
     try:
         tried = subprocess.run(  # noqa: S603 - the interpreter that the user names
             [str(python), "-I", "-c", "import evidently.presets, pandas, pyarrow"], capture_output=True, text=True,
-            check=False, timeout=120, env={"DO_NOT_TRACK": "1"},
+            check=False, timeout=SECONDS, env={"DO_NOT_TRACK": "1"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SettingsError(f"{python} does not run: {error}", where=where, remedy="name a Python") from error
