@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Watcher = Callable[["Project", "Ledger", str, int], list[Signal]]
 
 WATCHERS = (
-    ("steps", "vigie.lifecycle.watch_steps", "step_signals"),
     ("anomalies", "vigie.lifecycle.watch_anomalies", "anomaly_signals"),
     ("drift", "vigie.lifecycle.watch_drift", "drift_signals"),
     ("performance", "vigie.lifecycle.watch_performance", "performance_signals"),
+    ("steps", "vigie.lifecycle.watch_steps", "step_signals"),
 )
 """What is looked at, and by whom."""
 
