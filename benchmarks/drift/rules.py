@@ -49,7 +49,8 @@ def columns_of(rows: Rows) -> dict[str, Values]:
 class Model:
     """A model that is calibrated on the reference: a logistic regression of its first five numbers and its first category.
 
-    Numbers are taken by their rank in the reference, as normal scores, so that their shape does not matter; what is missing is the median.
+    Numbers are taken by their rank in the reference, as normal scores, so that their shape does not matter, with a level of its own for each quarter and for what is
+    missing: so it is calibrated on all groups that are watched, and what rings of these where nothing changes is a false alarm.
 
     Args:
         reference: Rows with their outcomes.
@@ -64,11 +65,10 @@ class Model:
         self.normal = ndtri(ranks)
         self.cells = {name: np.nanquantile(reference.numbers[name], ranks) for name in list(reference.numbers)[:5]}
         x = self._inputs(reference)
-        self.fitted = LogisticRegression(max_iter=1000).fit(x, reference.outcome)
+        self.fitted = LogisticRegression(C=100.0, max_iter=1000).fit(x, reference.outcome)
         weights = np.abs(self.fitted.coef_[0]) * x.std(axis=0)
-        kinds = float(weights[len(self.cells) :].max(initial=0.0))
-        self.importance = {name: float(one) for name, one in zip(self.cells, weights, strict=False)}
-        self.importance[self.category] = kinds
+        self.importance = {name: float(weights[5 * i : 5 * i + 5].max()) for i, name in enumerate(self.cells)}
+        self.importance[self.category] = float(weights[5 * len(self.cells) :].max(initial=0.0))
 
     def _inputs(self, rows: Rows) -> Array:
         columns = []
@@ -76,7 +76,10 @@ class Model:
             # Where many rows have one value its middle rank counts.
             low, high = (np.searchsorted(cells, rows.numbers[name], side=side) for side in ("left", "right"))
             middle = self.normal[np.clip((low + high) // 2, 0, len(self.normal) - 1)]
-            columns.append(np.where(np.isnan(rows.numbers[name]), 0.0, middle))
+            there = ~np.isnan(rows.numbers[name])
+            columns.append(np.where(there, middle, 0.0))
+            columns += [there & (middle >= border) for border in ndtri([0.25, 0.5, 0.75])]
+            columns.append(~there)
         codes = rows.categories[self.category]
         return np.column_stack([*columns, *(codes == one for one in self.kinds[1:])])
 
