@@ -41,6 +41,7 @@ from vigie.lifecycle.watch_cohorts import estimates_topic, state_topic, topic_of
 from vigie.lifecycle.watch_performance import performance_signals
 from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.registry.record import TrainingRun
+from vigie.watch.realised import Tally
 from vigie.watch.signal import Area, Signal
 
 START = parse_moment("2026-01-05")
@@ -401,5 +402,5 @@ def test_a_score_at_events_is_told_of_by_the_outcomes_of_its_events(calm: Projec
         one, other = (told["by"]["1"] for told in (fact, expected[key]))
         # Those who never visited were scored at no event: it is not known what became of them.
         assert one["rows"] == other["rows"] == N and one["tally"]["unknown"] == N // 2
-        sums, whole = (np.array(told["tally"]["sums"]) for told in (one, other))
+        sums, whole = (Tally.from_data(told["tally"]).sums for told in (one, other))
         assert sums[:, 0].sum() == N // 2 and (sums[:, :2] <= whole[:, :2]).all() and sums[:, 1].sum() > 0
