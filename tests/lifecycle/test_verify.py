@@ -237,6 +237,25 @@ def test_an_event_that_was_removed_or_put_in_is_found(project: Path) -> None:
     assert [(c.id, c.how) for c in found.first.culprits] == [("forged", "put in since")]
 
 
+@pytest.mark.parametrize("meddled", [False, True])
+def test_the_watch_rings_where_yesterdays_answers_are_not_what_the_batch_computes(project: Path, meddled: bool) -> None:
+    if meddled:
+        order, _ = last_order(project, "c5")
+        changed = pl.when(pl.col("_id") == str(order)).then(1e6).otherwise("amount").alias("amount")
+        rewrite(project, lambda rows: rows.with_columns(changed))
+    done = run("watch", "churn", "--json", "--no-tell", "--project", str(project), "--as-of", f"{LATER}T01:00:00")
+    found = json.loads(done.stdout)["churn"]
+    (one,) = (signal for signal in found["signals"] if signal["code"] == "VGW413")
+    incidents = {incident["code"]: incident for incident in found["incidents"]}
+    assert one["rings"] is meddled and one["area"] == "features" and (one["size"] > 0) is meddled
+    assert one["since"].startswith(NOW) and "differ from the batch without a reason" in one["words"]
+    assert ("VGW413" in incidents) is meddled
+    if meddled:
+        assert incidents["VGW413"]["severity"] == "critical"
+        shown = run("incidents", "show", incidents["VGW413"]["incident"], "--project", str(project))
+        assert "vigie features verify" in shown.output
+
+
 def test_predictions_of_a_bundle_that_is_gone_are_said_to_be(project: Path) -> None:
     lake = Project.open(project, None, FixedClock(0)).lake
     rows = lake.scan("_predictions").collect()
