@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vigie.clock import DAY
 from vigie.watch.anomaly import (
@@ -183,3 +185,31 @@ def test_a_week_has_its_hours() -> None:
     moments = BEGIN + np.arange(5 * 168, dtype=np.int64) * HOUR
     found = season_of(BEGIN + 5 * WEEK, moments, HOUR)
     assert found is not None and np.count_nonzero(found[:-1] == found[-1]) == 5
+
+
+@given(st.integers(0, 400), st.floats(0.01, 300), st.floats(1.0, 20.0))
+def test_counts_have_the_probabilities_of_scipy(value: int, mu: float, wide: float) -> None:
+    from scipy.stats import nbinom, poisson
+
+    from vigie.watch.anomaly import _negative_binomial
+
+    variance = mu * wide
+    if variance <= mu * (1 + 1e-9):
+        below, above = poisson.cdf(value, mu), poisson.sf(value - 1, mu)
+    else:
+        r = mu * mu / (variance - mu)
+        below, above = nbinom.cdf(value, r, mu / variance), nbinom.sf(value - 1, r, mu / variance)
+    assert _negative_binomial(value, mu, variance) == pytest.approx(
+        min(1.0, 2 * min(below, above)), rel=1e-6, abs=1e-12
+    )
+
+
+@given(st.integers(1, 2_000), st.floats(0, 1), st.floats(0.05, 500), st.floats(0.05, 500))
+def test_shares_have_the_probabilities_of_scipy(n: int, share: float, a: float, b: float) -> None:
+    from scipy.stats import betabinom
+
+    from vigie.watch.anomaly import beta_binomial
+
+    k = round(share * n)
+    assert beta_binomial(0, k, n, a, b) == pytest.approx(betabinom.cdf(k, n, a, b), rel=1e-6, abs=1e-9)
+    assert beta_binomial(k, n, n, a, b) == pytest.approx(betabinom.sf(k - 1, n, a, b), rel=1e-6, abs=1e-9)

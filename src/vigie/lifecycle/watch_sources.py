@@ -140,7 +140,8 @@ def _nulls(lake: Lake, name: str, deliveries: list[Delivery], looks: float) -> I
     """Share of nulls by column, from what Delta's log says of each file: no row is read."""
     import pyarrow as pa
 
-    table = pa.table(lake.table(name).get_add_actions(flatten=True))
+    # pa.table() would import pandas to see that this is none of its frames.
+    table = pa.RecordBatchReader.from_stream(lake.table(name).get_add_actions(flatten=True)).read_all()
     began = "min._ingested_at"
     if began not in table.column_names or len(deliveries) < 2:
         return

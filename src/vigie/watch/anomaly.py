@@ -117,8 +117,6 @@ def judged_share(part: float, whole: float, parts: Floats, wholes: Floats, *, bo
     Returns:
         ``None`` where there were too few in the past, or nothing now.
     """
-    from scipy.stats import betabinom
-
     there = wholes > 0
     parts, wholes = parts[there], wholes[there]
     if len(parts) < LEAST or whole <= 0:
@@ -138,9 +136,9 @@ def judged_share(part: float, whole: float, parts: Floats, wholes: Floats, *, bo
     concentration = 1 / rho - 1
     a, b = q * concentration, (1 - q) * concentration
     k, n = round(part), round(whole)
-    p = float(betabinom.sf(k - 1, n, a, b))
+    p = beta_binomial(k, n, n, a, b)
     if both:
-        p = min(1.0, 2 * min(p, float(betabinom.cdf(k, n, a, b))))
+        p = min(1.0, 2 * min(p, beta_binomial(0, k, n, a, b)))
     return Judged(part / whole, float(q), float(shares[usual].min()), float(shares[usual].max()), p, int(usual.sum()))
 
 
@@ -157,7 +155,7 @@ def judged_duration(value: float, at: int, values: Floats, moments: Moments, wid
     Returns:
         ``None`` where the season was not seen often enough.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     near = within(at, moments) & (values > 0)
     logs, moments = np.log(values[near]), moments[near]
@@ -170,7 +168,7 @@ def judged_duration(value: float, at: int, values: Floats, moments: Moments, wid
     spread = max(_MAD * float(np.median(np.abs(differences))) / math.sqrt(2), _STEADY) if len(differences) else 1.0
     middle = float(np.median(usual))
     z = (math.log(value) - middle) / (spread * math.sqrt(1 + _MEDIAN / n))
-    p = float(t.sf(z, max(_EFFICIENCY * len(differences), 1.0)))
+    p = float(stdtr(max(_EFFICIENCY * len(differences), 1.0), -z))
     return Judged(value, math.exp(middle), float(np.exp(usual.min())), float(np.exp(usual.max())), p, n)
 
 
@@ -282,12 +280,22 @@ def _relative_spread(counts: Floats, season: npt.NDArray[np.int64]) -> tuple[flo
 
 def _negative_binomial(value: float, mu: float, variance: float) -> float:
     """Two-sided probability of a count as far from *mu*."""
-    from scipy.stats import nbinom, poisson
+    # scipy.stats has these by name, but takes longer to import than a whole look takes.
+    from scipy.special import betainc, betaincc, pdtr, pdtrc
 
     k = math.floor(value)
     if variance <= mu * (1 + 1e-9):
-        below, above = float(poisson.cdf(k, mu)), float(poisson.sf(k - 1, mu))
+        below, above = float(pdtr(k, mu)), float(pdtrc(k - 1, mu)) if k else 1.0
     else:
-        r = mu * mu / (variance - mu)
-        below, above = float(nbinom.cdf(k, r, mu / variance)), float(nbinom.sf(k - 1, r, mu / variance))
+        r, share = mu * mu / (variance - mu), mu / variance
+        below, above = float(betainc(r, k + 1, share)), float(betaincc(r, k, share)) if k else 1.0
     return min(1.0, 2 * min(below, above))
+
+
+def beta_binomial(first: int, last: int, n: int, a: float, b: float) -> float:
+    """Probability of *first* to *last* hits in *n* where the chance of a hit is drawn from Beta(*a*, *b*)."""
+    from scipy.special import betaln
+
+    hits = np.arange(max(first, 0), min(last, n) + 1, dtype=np.float64)
+    logs = betaln(hits + a, n - hits + b) - betaln(a, b) - betaln(n - hits + 1, hits + 1) - math.log(n + 1)
+    return min(1.0, float(np.exp(logs).sum()))
