@@ -224,6 +224,27 @@ def test_a_promotion_by_the_rollout_reaches_the_registry(folder: Path, let_pass:
     assert after is not None and after.outcome == "promoted" and champion(folder) == 2
 
 
+def test_a_rollout_that_ends_while_watchers_look_is_followed_and_nothing_begins(
+    folder: Path, let_pass: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they saw was the champion of before."""
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"')
+    (folder / "vigie.toml").write_text(text)
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    renew(project, ledger)
+
+    def look(*_: Any, **__: Any) -> list[Signal]:
+        if standing_of(ledger, "churn").rollout.running:
+            promote(project, ledger, "churn", "looks well")
+        return [signal(Area.API, "VGW301")]
+
+    monkeypatch.setattr(room, "looked", look)
+    done = room.retrain(opened(folder, NOW + 30 * DAY), ledger, "churn", options=quick())
+    assert not done.began and kinds(ledger)[4:] == ["ended"]
+    assert done.renewal is not None and done.renewal.outcome == "promoted" and champion(folder) == 2
+    assert room.retrain(opened(folder, NOW + 30 * DAY), ledger, "churn", options=quick()).began
+
+
 class Killed(BaseException):
     """As if by kill -9: nobody catches it."""
 

@@ -180,9 +180,13 @@ def _begin(
     now = project.clock.now()
     tell(progress, "look", 0.0)
     said = signals if signals is not None else looked(project, ledger, score, now, follow=True)
+    # A look takes a while. Where a rollout ended meanwhile, what was seen is of the champion before: the next call decides.
+    before, renewals = renewals.number, _followed(project, ledger, score)
     found = plan(policy, situation_of(project, ledger, score, policy, said, renewals, now), forced=forced)
+    if renewals.number != before:
+        return Retrained(found, renewals.last)
     done = {one.key for one in renewals.all}
-    if not found.due or found.key in done:
+    if not found.due or found.key in done or renewals.open is not None:
         held = _told(found)
         # Its own rollout holds back what comes next, and is on record.
         if found.wanted and held and held != renewals.held and renewals.open is None:
