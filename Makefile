@@ -33,8 +33,9 @@ demo: $(VENV)/.demo  ## install, then take real data from raw purchases to a liv
 demo-stop:  ## stop the API that `make demo` left running
 	@$(BIN)/vigie demo churn --directory demo/churn --stop
 
-test: $(VENV)/.dev  ## install, then run all tests
-	@$(BIN)/pytest -n 2 --dist loadfile
+test: $(VENV)/.dev  ## install, then run all tests; last those that need the machine to themselves
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not alone"
+	@$(BIN)/pytest -m alone
 
 check: $(VENV)/.dev  ## install, then lint, types, room contracts, locks and docs
 	@$(BIN)/ruff format --check --quiet .

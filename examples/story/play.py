@@ -1,10 +1,11 @@
 """Seven weeks of a shop in a few minutes: what Vigie does by itself when prices rise, data break, and somebody makes a mistake.
 
     python examples/story/play.py shop-story          # a folder that does not exist yet
-    vigie watch --page --project shop-story           # afterwards: the same as a page
+
+At its end it writes ``shop-story/watch.html``: the same as a page.
 
 A generated shop lives by a clock that runs fast. Each night its warehouse hands over the day's orders and visits as files, each
-afternoon its mailing tool asks the API whom to send a voucher. ``vigie up`` does the rest. On 1 June 2024 prices rise by half,
+afternoon its mailing tool asks the API whom to send a voucher. ``vigie up`` does the rest. On 1 June 2024 everything costs 60 % more:
 customers order less, and many leave. Later a day's file is broken, and at last somebody releases a model that learned the wrong thing.
 
 Nothing below tells Vigie what happens. What it makes of it stands in its ledger, and is printed as it comes.
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -130,7 +132,7 @@ class Story:
         seed: Of the shop.
     """
 
-    def __init__(self, folder: Path, seconds: float = 8.0, seed: int = 5) -> None:
+    def __init__(self, folder: Path, seconds: float = 10.0, seed: int = 5) -> None:
         self.folder, self.seconds, self.seed = folder.resolve(), seconds, seed
         self.port, self.log = _free_port(), self.folder / "up.log"
         self._over = threading.Event()
@@ -147,7 +149,7 @@ class Story:
         self.folder.mkdir(parents=True)
         for name in FILES:
             shutil.copy(HERE / name, self.folder)
-        shock = PriceShock(SHOCK, prices=1.6, flight=3.0, thrift=0.55)
+        shock = PriceShock(SHOCK, prices=1.6, flight=3.0, thrift=0.62)
         self.shop = Shop(self.folder, generate(self.seed, CUSTOMERS, FIRST, END, price_shock=shock, scale=3.0))
         self.shop.hand_over(FIRST, BEGIN - timedelta(days=1))
         project = Project.open(self.folder, "", FixedClock(start_of(BEGIN)))
@@ -200,8 +202,11 @@ class Story:
 
     def _mailing(self) -> None:
         """Asks each afternoon about some of the active customers, as of that morning."""
-        clock, day, chance = self.clock, BEGIN, np.random.default_rng(self.seed)
-        with Client(f"http://127.0.0.1:{self.port}", score=SCORE, timeout=20) as vigie:
+        url = f"http://127.0.0.1:{self.port}"
+        self.until(lambda: _answers(f"{url}/readyz"), "the API answers", 120)
+        clock, chance = self.clock, np.random.default_rng(self.seed)
+        day = self.today()
+        with Client(url, score=SCORE, timeout=20) as vigie:
             while not self._over.wait(0.02):
                 if clock.now() < start_of(day) + 17 * DAY // 24:
                     continue
@@ -267,10 +272,11 @@ class Story:
         """Wait for what should happen; break things on the way."""
         patience = 60 * self.seconds
 
-        def incident(suspect: str) -> Callable[[Ledger], Any]:
+        def incident(suspect: str, code: str = "") -> Callable[[Ledger], Any]:
             def found(ledger: Ledger) -> Any:
                 every = standing_of(ledger, SCORE).incidents.values()
-                return next((one for one in every if suspect in [its.what for its in one.suspects[:1]]), None)
+                some = [one for one in every if suspect in [its.what for its in one.suspects[:1]]]
+                return next((one for one in some if code in ("", one.cause.code)), None)
 
             return found
 
@@ -282,9 +288,11 @@ class Story:
         day = self.today()
         self.shop.broken.add(day)
         say(f"the orders of {day} will be handed over with texts for amounts")
-        data = self.until(self._look(incident("orders")), "an incident about orders", patience)
+        data = self.until(self._look(incident("orders", "VGW402")), "an incident about orders", patience)
         say("somebody wants a training all the same")
-        self.vigie("retrain", SCORE, "--force", "--no-ingest", "--by", "somebody")
+        self.until(
+            self._looked_after("retrain", SCORE, "--force", "--no-ingest", "--by", "somebody"), "an answer", patience
+        )
         self.shop.broken.clear()
         self.shop.hand_over(day, day, "-again")
         say(f"the orders of {day} were handed over again")
@@ -296,9 +304,28 @@ class Story:
         self.vigie("train", SCORE, "--env", "lab", "--no-ingest")
         self.vigie("rollout", "start", SCORE, "--by", "somebody")
         self.until(self._look(_went_back), "the way back", patience)
+        self.vigie("watch", "--page", "--output", str(self.folder / "watch.html"))
+
+    def _looked_after(self, *words: str) -> Callable[[], bool]:
+        """A command that says so where a step of the schedule is at the same work, and is then given again."""
+
+        def given() -> bool:
+            try:
+                self.vigie(*words)
+            except AssertionError as error:
+                if "another process" not in str(error):
+                    raise
+                return False
+            return True
+
+        return given
 
     def vigie(self, *words: str) -> str:
-        """A command, as a person would give it."""
+        """A command, as a person would give it.
+
+        Raises:
+            AssertionError: It failed.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "vigie.cli", *words, "--project", str(self.folder)],
             capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "160"},
@@ -306,6 +333,14 @@ class Story:
         if done.returncode:
             raise AssertionError(f"vigie {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
         return done.stdout
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _busy(ledger: Ledger) -> bool:
@@ -367,7 +402,7 @@ def main() -> None:
     """Play it."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", type=Path, help="of the project; it must not exist")
-    options.add_argument("--seconds", type=float, default=8.0, help="of the machine for each day of the shop")
+    options.add_argument("--seconds", type=float, default=10.0, help="of the machine for each day of the shop")
     options.add_argument("--seed", type=int, default=5, help="of the shop")
     said = options.parse_args()
     story = Story(said.folder, said.seconds, said.seed)
@@ -375,7 +410,10 @@ def main() -> None:
     story.prepare()
     with story:
         story.play()
+    say(f"page: {story.folder / 'watch.html'}")
     say(f"{story.asked:,} customers were asked about; {len(story.refused)} requests were refused")
+    for words in story.refused[:5]:
+        say(f"  {words}")
 
 
 if __name__ == "__main__":

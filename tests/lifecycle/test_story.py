@@ -20,7 +20,9 @@ from vigie.lifecycle.renewal import stream_of as renewals_stream
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.rollout import standing_of as rollout_of
 
-SECONDS = 6.0
+pytestmark = pytest.mark.alone
+
+SECONDS = 10.0
 """Of the machine for each day of the shop."""
 
 
