@@ -99,9 +99,10 @@ class Shop:
             whole.rename(path)  # a file is there at once, or not at all
 
     def active(self, day: date) -> list[str]:
-        """Customers who ordered in the four weeks before *day*."""
+        """Customers who ordered in the four weeks before *day*, without those who are new since yesterday."""
         seen = self._rows["orders"].filter(
-            pl.col("loaded_at").dt.date() < day, pl.col("ordered_at").dt.date() >= day - timedelta(days=27)
+            pl.col("loaded_at").dt.date() < day - timedelta(days=1),
+            pl.col("ordered_at").dt.date() >= day - timedelta(days=27),
         )
         return sorted(seen["customer_id"].unique().to_list())
 
