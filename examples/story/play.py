@@ -1,4 +1,4 @@
-"""Seven weeks of a shop in a few minutes: what Vigie does by itself when prices rise, data break, and somebody makes a mistake.
+"""Six weeks of a shop in a few minutes: what Vigie does by itself when prices rise, data break, and somebody makes a mistake.
 
     python examples/story/play.py shop-story          # a folder that does not exist yet
 
@@ -368,8 +368,8 @@ def _entry(stream: str, line: LedgerLine) -> Entry:
             words = f"no training: {'; '.join(body['held'])}"
         case "renewal", "ended":
             words = f"{body['outcome']}: {body['reason']}"
-        case "incidents", "opened" | "reopened":
-            suspects = ", ".join(one["what"] for one in body.get("suspects", [])[:3])
+        case "incidents", "opened" | "reopened" | "changed":
+            suspects = ", ".join(dict.fromkeys(one["what"] for one in body.get("suspects", [])[:3]))
             words = f"{body['incident']} {line.kind}: {body['signals'][0]['words']}" + (
                 f"; suspects: {suspects}" if suspects else ""
             )

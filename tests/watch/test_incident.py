@@ -196,6 +196,15 @@ def test_a_fault_that_came_later_does_not_take_an_incident_over() -> None:
     assert len(log.standing.incidents) == 2
 
 
+def test_an_incident_began_when_it_began_also_where_another_version_answers() -> None:
+    log = Log()
+    log.watch(SPENT)
+    (before,) = log.standing.ongoing
+    assert log.watch(replace(AGE, model="4", since=NOW + 5 * DAY), now=NOW + 6 * DAY) == ["changed"]
+    (incident,) = log.standing.ongoing
+    assert incident.cause.subject == "age" and incident.since == before.since == NOW - DAY
+
+
 def test_two_incidents_that_turn_out_to_be_one_become_one() -> None:
     log = Log()
     log.watch(VALUE)

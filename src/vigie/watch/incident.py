@@ -327,8 +327,8 @@ def _after(incident: Incident | None, line: LedgerLine) -> Incident | None:
             facts = _read(body)
             worse = SEVERITIES.index(facts["severity"]) > SEVERITIES.index(incident.severity)
             again = line.kind == REOPENED
-            if again:
-                facts["since"] = min(facts["since"], incident.since)
+            # What rings now may have begun later, as all does of a new version: the incident has not.
+            facts["since"] = min(facts["since"], incident.since)
             found = replace(
                 incident, **facts, changed=at, quiet=None,
                 line=line.number if worse or again else incident.line,
