@@ -124,15 +124,19 @@ class OnlineFeatures:
         done = sync(self.project, self.histories, wait=False) if self._follows else None
         return done is not None and not done.current
 
-    def follow(self) -> None:
-        """Take in what is new every few seconds, in a thread of its own, until :meth:`close`.
+    def follow(self, seconds: float | None = None) -> None:
+        """Take in what is new every so many seconds, in a thread of its own, until :meth:`close`.
 
         Of several processes, one at a time does it; the others just read.
+
+        Args:
+            seconds: Between two looks; ``None``: as ``[online] follow_seconds`` has it.
 
         Raises:
             SettingsError: ``[online] follow_seconds`` is no length of time.
         """
-        seconds = self.project.settings.online.get("follow_seconds", FOLLOW_SECONDS)
+        if seconds is None:
+            seconds = self.project.settings.online.get("follow_seconds", FOLLOW_SECONDS)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
             raise SettingsError(
                 f"follow_seconds = {seconds!r} is no number above 0", where="[online]", remedy="write 5, or 0.5"
