@@ -139,6 +139,7 @@ class Story:
         self._over = threading.Event()
         self._failed: list[Exception] = []
         self._stack: subprocess.Popen[bytes] | None = None
+        self._works: list[threading.Thread] = []
         self._told: set[tuple[str, int]] = set()
         self.asked = 0
         self.refused: list[str] = []
@@ -165,12 +166,18 @@ class Story:
         with self.log.open("ab") as log:
             self._stack = subprocess.Popen([sys.executable, "-m", "vigie.cli", *words], stdout=log, stderr=log)
         self.until(lambda: (self.folder / ".vigie" / "up-clock").exists(), "vigie up starts", 60)
-        for work in (self._warehouse, self._mailing):
-            threading.Thread(target=self._guarded, args=(work,), daemon=True).start()
+        self._works = [
+            threading.Thread(target=self._guarded, args=(work,), daemon=True)
+            for work in (self._warehouse, self._mailing)
+        ]
+        for work in self._works:
+            work.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        for work in self._works:  # what was asked is answered before the API ends
+            work.join(120)
         if self._stack is not None and self._stack.poll() is None:
             self._stack.terminate()
             self._stack.wait(120)
@@ -277,7 +284,7 @@ class Story:
             def found(ledger: Ledger) -> Any:
                 every = standing_of(ledger, SCORE).incidents.values()
                 some = [one for one in every if suspect in [its.what for its in one.suspects[:1]]]
-                return next((one for one in some if code in ("", one.cause.code)), None)
+                return next((one for one in some if code in ("", *(its.code for its in one.signals))), None)
 
             return found
 

@@ -62,20 +62,23 @@ def test_a_model_is_trained_judged_tried_on_customers_and_promoted(story: Story,
     project = story.project
     arms = {one.arm for one in recorded(project, score=SCORE) if one.rollout == renewal.rollout}
     assert {"champion", "challenger"} <= arms
-    assert str(project.registry.resolve(SCORE).version) == str(renewal.version)
+    # Where others followed on a slow machine, the last of them is the champion.
+    *_, last = [one for one in renewals_of(ledger, SCORE).all if one.outcome == "promoted"]
+    assert str(project.registry.resolve(SCORE).version) == str(last.version)
 
 
 def test_a_poisoned_batch_goes_to_quarantine_and_nothing_is_learned_of_it(story: Story, ledger: Ledger) -> None:
-    broken = next(
-        one for one in standing_of(ledger, SCORE).incidents.values()
-        if one.cause.code == "VGW402" and one.cause.subject == "orders"
+    opened = next(
+        one for one in ledger.lines(stream_of(SCORE))
+        if ("VGW402", "orders") in [(its["code"], its["subject"]) for its in one.body.get("signals", [])]
     )  # fmt: skip
-    assert broken.suspects[0].what == "orders" and broken.suspects[0].kind == "data"
-    assert broken.resolved is not None
-    lines = ledger.lines(renewals_stream(SCORE))
-    assert not [one for one in lines if one.kind == "started" and broken.opened <= one.at <= broken.resolved]
-    (held,) = [one for one in lines if one.kind == "held"]
-    assert "incident(data)" in held.body["held"][0]
+    assert (opened.body["suspects"][0]["what"], opened.body["suspects"][0]["kind"]) == ("orders", "data")
+    over = standing_of(ledger, SCORE).incidents[opened.body["incident"]].resolved
+    assert over is not None
+    meanwhile = [one for one in ledger.lines(renewals_stream(SCORE)) if opened.at <= one.at <= over]
+    assert "started" not in {one.kind for one in meanwhile}
+    held = [one.body["held"] for one in ledger.lines(renewals_stream(SCORE)) if one.kind == "held"]
+    assert any("incident(data)" in words for one in held for words in one)
     # The day was handed over again, and is there once.
     project = story.project
     with pl.Config(tbl_rows=5):
