@@ -298,9 +298,7 @@ class Story:
         say(f"the orders of {day} will be handed over with texts for amounts")
         data = self.until(self._look(incident("orders", "VGW402")), "an incident about orders", patience)
         say("somebody wants a training all the same")
-        self.until(
-            self._looked_after("retrain", SCORE, "--force", "--no-ingest", "--by", "somebody"), "an answer", patience
-        )
+        self.vigie("retrain", SCORE, "--force", "--wait", "--no-ingest", "--by", "somebody")
         self.shop.broken.clear()
         self.shop.hand_over(day, day, "-again")
         say(f"the orders of {day} were handed over again")
@@ -310,23 +308,20 @@ class Story:
         self.until(self._look(lambda ledger: not _busy(ledger)), "the renewal that goes on to end", patience)
         say("somebody learns the wrong outcome, and releases it")
         self.vigie("train", SCORE, "--env", "lab", "--no-ingest")
-        self.vigie("rollout", "start", SCORE, "--by", "somebody")
+        wrong = str(max(one.version for one in self.project.registry.versions(SCORE)))
+        self.until(lambda: self._released(wrong), "an answer", patience)
         self.until(self._look(_went_back), "the way back", patience)
         self.vigie("watch", "--page", "--output", str(self.folder / "watch.html"))
 
-    def _looked_after(self, *words: str) -> Callable[[], bool]:
-        """A command that says so where a step of the schedule is at the same work, and is then given again."""
-
-        def given() -> bool:
-            try:
-                self.vigie(*words)
-            except AssertionError as error:
-                if "another process" not in str(error):
-                    raise
-                return False
-            return True
-
-        return given
+    def _released(self, version: str) -> bool:
+        """Begin a rollout by hand; not while one of the schedule's goes on."""
+        try:
+            self.vigie("rollout", "start", SCORE, "--version", version, "--by", "somebody")
+        except AssertionError as error:
+            if "is under way" not in str(error):
+                raise
+            return False
+        return True
 
     def vigie(self, *words: str) -> str:
         """A command, as a person would give it.

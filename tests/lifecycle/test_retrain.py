@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from renewal_shop import NOW, make_project, opened, quick, visits
 
 from vigie.cli.program import program
 from vigie.clock import DAY, iso
+from vigie.data.file_lock import locked
 from vigie.errors import JournalError, RegistryError, SettingsError, TrainingError
 from vigie.journal.ledger import Ledger, broken_at
 from vigie.lifecycle import gate as gate_room
@@ -325,6 +327,17 @@ def test_two_at_once_do_not_both_train(folder: Path, let_pass: None, monkeypatch
     monkeypatch.setattr(room, "make_model", meanwhile)
     assert renew(opened(folder), ledger).began
     assert kinds(ledger).count("started") == 1
+
+
+def test_who_waits_for_another_decides_once_that_has_ended(folder: Path, let_pass: None) -> None:
+    place = folder / ".vigie" / "renewal"
+    place.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        with locked(place / "churn.lock", wait=True, create=True):
+            two = [pool.submit(lambda: renew(opened(folder), ledger_of(opened(folder)), wait=True)) for _ in range(2)]
+            assert not wait(two, 1).done and not kinds(ledger_of(opened(folder)))
+        begun = [one.result(120).began for one in two]
+    assert sorted(begun) == [False, True] and kinds(ledger_of(opened(folder))).count("started") == 1
 
 
 def test_a_training_that_fails_is_in_the_history_and_not_tried_at_once(

@@ -28,6 +28,9 @@ def retrain(
     ingest: Annotated[
         bool, typer.Option("--ingest/--no-ingest", help="First ingest what is new in the sources.")
     ] = True,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Where another process renews the score, wait for its end and decide then.")
+    ] = False,
     history: Annotated[bool, typer.Option("--history", help="Show every renewal of the score.")] = False,
     abandon: Annotated[bool, typer.Option("--abandon", help="End the renewal that goes on.")] = False,
     by: Annotated[
@@ -64,7 +67,7 @@ def retrain(
             reports = ingest_sources(opened, list(score.sources), progress)
         summaries.ingested(reports)
     with screen.stage(f"Renew {score.name}") as progress:
-        done_now = room.retrain(opened, ledger, score.name, forced=force, by=by or user(), progress=progress)
+        done_now = room.retrain(opened, ledger, score.name, forced=force, by=by or user(), wait=wait, progress=progress)
     if done_now.plan is not None:
         _show_plan(done_now.plan)
     if done_now.renewal is not None and (done_now.plan is None or done_now.began):

@@ -129,7 +129,7 @@ def renew(place: Place, score: str) -> Renewed:
     project = place.opened()
     ledger = ledger_of(project)
     try:
-        done = retrain(project, ledger, score, forced=champion_of(project, score) is None, by="dagster")
+        done = retrain(project, ledger, score, forced=champion_of(project, score) is None, by="dagster", wait=True)
     finally:
         ledger.close()
     champion = champion_of(place.opened(), score)

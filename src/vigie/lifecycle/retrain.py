@@ -126,6 +126,7 @@ def retrain(
     options: TrainOptions | None = None,
     signals: list[Signal] | None = None,
     by: str = "",
+    wait: bool = False,
     progress: Progress | None = None,
 ) -> Retrained:
     """Renew the model of a score where that is due, or go on with a renewal that was begun.
@@ -138,6 +139,8 @@ def retrain(
         options: Of the training; ``None``: as :func:`vigie.lifecycle.train_options.train_options` has them.
         signals: What watchers say; ``None``: they are asked, and incidents follow.
         by: Who wants it, for the history.
+        wait: Where another process of this machine renews the score, let it end and decide then, instead of refusing. What runs
+            by itself does: it would fail for somebody being at the same work by hand.
         progress: Told what is being done and the share done.
 
     Raises:
@@ -154,11 +157,12 @@ def retrain(
     gate_options(project.settings.retrain)
     folder = project.settings.state / "renewal"
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f"{score}.lock", wait=False, create=True) as lock:
+    with locked(folder / f"{score}.lock", wait=wait, create=True) as lock:
         if lock is None:
             raise JournalError(
-                f"another process renews {score}", where=str(folder), remedy="let it go on; it is resumed if it dies"
-            )
+                f"another process renews {score}", where=str(folder),
+                remedy="let it go on, it is resumed if it dies; or `vigie retrain --wait`",
+            )  # fmt: skip
         renewals = _followed(project, ledger, score)
         if renewals.open is not None and renewals.open.stage != "released":
             return _go_on(project, ledger, score, None, progress)

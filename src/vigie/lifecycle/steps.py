@@ -56,7 +56,7 @@ class Piece:
             "ship": ["journal", "ship"],
             "score": ["score", self.score, "--once"],  # a try may have written the rows before it was killed
             "watch": ["watch"],
-            "retrain": ["retrain", self.score, "--no-ingest", "--by", "schedule"],
+            "retrain": ["retrain", self.score, "--no-ingest", "--wait", "--by", "schedule"],
         }[self.step]
         return words if as_of is None or self.step == "ship" else [*words, "--as-of", iso(as_of)]
 
