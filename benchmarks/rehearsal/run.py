@@ -88,6 +88,7 @@ class Case:
         today: What is known.
         value: What a customer who stays is worth, in the cost matrix; 0: as the project says.
         change: Day on which something is known to have changed; empty: none is known.
+        shock: How the generated shop changes on that day; ``None``: as it does by default.
     """
 
     title: str
@@ -96,6 +97,7 @@ class Case:
     today: str
     value: float = 0.0
     change: str = ""
+    shock: dict[str, float] | None = None
 
 
 def _retail(value: float) -> Case:
@@ -108,12 +110,18 @@ def _cdnow(value: float) -> Case:
     return Case(title, "1997-09", "1998-06", "1998-07-01", value)
 
 
+def _shop(title: str, shock: dict[str, float] | None = None) -> Case:
+    title = f"Generated shop, {title} on 2025-03-01"
+    return Case(title, "2024-11", "2025-08", "2025-09-01", change="2025-03-01", shock=shock)
+
+
 CASES = {
     "retail": _retail(35),
     "retail-120": _retail(120),
     "cdnow": _cdnow(22),
     "cdnow-60": _cdnow(60),
-    "shop": Case("Generated shop, price shock on 2025-03-01", "2024-11", "2025-08", "2025-09-01", change="2025-03-01"),
+    "shop": _shop("prices +12 %"),
+    "shop-60": _shop("prices +60 %", {"prices": 1.6, "flight": 3.0, "thrift": 0.62}),
 }
 
 
@@ -121,8 +129,8 @@ def laid_out(name: str, folder: Path, retail: Path) -> tuple[Project, str]:
     """The project of a case, ingested, and the name of its score."""
     folder.mkdir(parents=True, exist_ok=True)
     case = CASES[name]
-    if name == "shop":
-        score = _shop(folder)
+    if case.change:
+        score = _lay_out_shop(folder, case)
     else:
         text, source, path = (RETAIL_FILE, "lines", str(retail))
         if name.startswith("cdnow"):
@@ -140,14 +148,16 @@ def laid_out(name: str, folder: Path, retail: Path) -> tuple[Project, str]:
     return project, score
 
 
-def _shop(folder: Path) -> str:
+def _lay_out_shop(folder: Path, case: Case) -> str:
     import polars as pl
 
     import vigie_demos.shop.project as declared
     from vigie_demos.shop.prepare import SETTINGS
-    from vigie_demos.shop.world import generate
+    from vigie_demos.shop.world import PriceShock, generate
 
-    world = generate(7, 2_500, date(2024, 1, 1), date(2025, 9, 1), price_shock=date.fromisoformat(CASES["shop"].change))
+    day = date.fromisoformat(case.change)
+    shock = day if case.shock is None else PriceShock(day, **case.shock)
+    world = generate(7, 2_500, date(2024, 1, 1), date(2025, 9, 1), price_shock=shock)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     world.tables["customers"].write_csv(folder / "data" / "customers.csv", datetime_format="%Y-%m-%dT%H:%M:%SZ")
     for name in ("orders", "visits", "emails"):
@@ -155,7 +165,8 @@ def _shop(folder: Path) -> str:
     opened_at = pl.col("opened_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     world.tables["tickets"].with_columns(opened_at).write_ndjson(folder / "data" / "tickets.jsonl")
     (folder / "shop.py").write_text(Path(declared.__file__).read_text())
-    (folder / "vigie.toml").write_text(SETTINGS)
+    # No month is like those before it: an input that drifts by construction is left out of watching.
+    (folder / "vigie.toml").write_text(f"{SETTINGS}\n[watch.drift.features]\ncalendar_month = inf\n")
     return str(declared.churn.name)
 
 

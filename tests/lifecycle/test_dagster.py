@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from own_environment import own_environment
 from up_shop import make_project
 
 from vigie.clock import DAY, SystemClock, iso
@@ -22,7 +22,6 @@ from vigie.lifecycle import dagster
 from vigie.lifecycle.steps_schedule import Schedule, slots
 
 VERSION = "1.13.27"
-CACHE = Path.home() / ".cache" / "vigie-tests" / f"dagster-{VERSION}"
 MINUTE = 60_000_000
 TOML = """
 [schedule.ingest]
@@ -39,27 +38,15 @@ every = "7m"
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """Python of an environment with Dagster over ours, made once a machine; only where no package index answers, a skip."""
-    found = CACHE / "bin" / "python"
-    if not (CACHE / "complete").exists():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-        assert uv is not None, "uv is not installed"
-        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(CACHE)], check=True)
-        done = subprocess.run(
-            [uv, "pip", "install", "-q", "--python", str(found), f"dagster=={VERSION}"], capture_output=True, text=True
-        )
-        if done.returncode:
-            unreachable = ("failed to fetch", "dns error", "connection refused", "timed out", "network is unreachable")
-            if any(words in done.stderr.lower() for words in unreachable):
-                pytest.skip("no package index answers")
-            raise AssertionError(done.stderr)
+    """Python of an environment with Dagster over ours."""
+
+    def over_ours(folder: Path) -> None:
         # Ours come after those that Dagster needs in other versions.
         ours = [sysconfig.get_path("purelib"), str(Path(dagster.__file__).parents[2])]
-        site = next(CACHE.glob("lib/python*/site-packages"))
+        site = next(folder.glob("lib/python*/site-packages"))
         (site / "zz_ours.pth").write_text("\n".join(ours) + "\n")
-        (CACHE / "complete").touch()
-    return found
+
+    return own_environment(f"dagster-{VERSION}", [f"dagster=={VERSION}"], over_ours)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from own_environment import own_environment
 from test_watch_drift import START, make, record, trained
 
 from vigie.cli.evidently import _periods
@@ -27,32 +25,14 @@ from vigie.lifecycle.evidently import Period, compare, interpreter
 from vigie.lifecycle.project import Project
 
 VERSION = "0.7.23"
-CACHE = Path.home() / ".cache" / "vigie-tests" / f"evidently-{VERSION}"
 REFERENCE, LIVE = Period(START, START + 5 * DAY), Period(START + 10 * DAY, START + 12 * DAY)
 NOW = START + 20 * DAY
 
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """Python of an environment with Evidently, made once a machine; only where no package index answers, a skip."""
-    found = CACHE / "bin" / "python"
-    if not (CACHE / "complete").exists():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-        assert uv is not None, "uv is not installed"
-        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(CACHE)], check=True)
-        done = subprocess.run(
-            [uv, "pip", "install", "-q", "--python", str(found), f"evidently=={VERSION}", "pandas<3", "pyarrow"],
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            unreachable = ("failed to fetch", "dns error", "connection refused", "timed out", "network is unreachable")
-            if any(words in done.stderr.lower() for words in unreachable):
-                pytest.skip("no package index answers")
-            raise AssertionError(done.stderr)
-        (CACHE / "complete").touch()
-    return found
+    """Python of an environment with Evidently."""
+    return own_environment(f"evidently-{VERSION}", [f"evidently=={VERSION}", "pandas<3", "pyarrow"])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import types
@@ -16,6 +15,10 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from own_environment import own_environment
 
 from vigie.cli.program import program
 from vigie.clock import FixedClock, parse_moment
@@ -140,7 +143,6 @@ def test_steps_that_are_due_together_are_one_dag_and_follow_each_other(project: 
 
 
 AIRFLOW = "3.3.2"
-CACHE = Path.home() / ".cache" / "vigie-tests" / f"airflow-{AIRFLOW}"
 LOAD = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
@@ -154,21 +156,8 @@ print(json.dumps({"errors": {str(k): str(v) for k, v in bag.import_errors.items(
 
 @pytest.fixture(scope="module")
 def airflow_python() -> Path:
-    """Python of an environment with Airflow, made once a machine; only where no package index answers, a skip."""
-    found = CACHE / "bin" / "python"
-    if not (CACHE / "complete").exists():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-        assert uv is not None, "uv is not installed"
-        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(CACHE)], check=True)
-        install = [uv, "pip", "install", "-q", "--python", str(found), f"apache-airflow=={AIRFLOW}"]
-        done = subprocess.run(install, capture_output=True, text=True)
-        unreachable = ("failed to fetch", "dns error", "connection refused", "timed out", "network is unreachable")
-        if done.returncode and any(words in done.stderr.lower() for words in unreachable):
-            pytest.skip("no package index answers")
-        assert done.returncode == 0, done.stderr
-        (CACHE / "complete").touch()
-    return found
+    """Python of an environment with Airflow."""
+    return own_environment(f"airflow-{AIRFLOW}", [f"apache-airflow=={AIRFLOW}"])
 
 
 def test_airflow_itself_reads_the_file(project: Project, airflow_python: Path, tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from own_environment import own_environment
+
 from vigie.cli.program import program
 from vigie.clock import FixedClock, parse_moment
 from vigie.errors import FeatureError
@@ -23,7 +27,6 @@ from vigie.lifecycle.feast_export import export_feast
 from vigie.lifecycle.project import Project
 
 VERSION = "0.67.0"
-CACHE = Path.home() / ".cache" / "vigie-tests" / f"feast-{VERSION}"
 PROJECT = '''"""Who will not order?"""
 from vigie import Campaign, Events, Score, Table, days, every
 
@@ -102,21 +105,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def feast() -> Path:
-    """The programs of an environment with Feast, made once a machine; only where no package index answers, a skip."""
-    programs = CACHE / "bin"
-    if not (CACHE / "complete").exists():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-        assert uv is not None, "uv is not installed"
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(CACHE)], check=True)
-        install = [uv, "pip", "install", "--quiet", "--python", str(programs / "python"), f"feast[duckdb]=={VERSION}"]
-        done = subprocess.run(install, capture_output=True, text=True)
-        unreachable = ("failed to fetch", "dns error", "connection refused", "timed out", "network is unreachable")
-        if done.returncode and any(words in done.stderr.lower() for words in unreachable):
-            pytest.skip(f"no package index can be reached: {done.stderr.strip().splitlines()[-1]}")
-        assert done.returncode == 0, done.stderr
-        (CACHE / "complete").write_text(VERSION)
-    return programs
+    """Folder of the programs of an environment with Feast."""
+    return own_environment(f"feast-{VERSION}", [f"feast[duckdb]=={VERSION}"]).parent
 
 
 @pytest.fixture(scope="module")

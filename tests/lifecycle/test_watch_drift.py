@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rollout_shop import VALUES, bundle_of, make_project, opened, register
 
 from vigie.bundle import Scorer, load_bundle, profile_of
-from vigie.clock import DAY, FixedClock, parse_moment
+from vigie.clock import DAY, FixedClock, iso, parse_moment
 from vigie.definition import Kind
 from vigie.errors import SettingsError
 from vigie.features.values import Values
@@ -335,6 +335,27 @@ def test_outcomes_are_looked_up_when_they_are_known(base: Project, bundle: Any) 
     outcome = found["VGW106", ""]
     assert not outcome.rings and outcome.details["live"] == pytest.approx(0.25, abs=0.06)
     assert outcome.details["reference"] == 0.25
+
+
+def test_outcomes_of_scores_at_events_are_those_of_the_events(base: Project, bundle: Any) -> None:
+    folder, days = base.settings.root, range(9)
+    text = (folder / "churn.py").read_text().replace("Score, Table", "Events, Score, Table, at")
+    text = text.replace("churn = Score(", 'calls = Events("calls", key="id", time="at")\nchurn = Score(')
+    (folder / "churn.py").write_text(text.replace("features=", "moments=at(calls), features="))
+    with (folder / "vigie.toml").open("a") as toml:
+        toml.write('[sources.calls]\npath = "calls.csv"\n')
+    # Every second one called; it is not known at which call the others were scored.
+    said = [f"{(day * 60 + i) % 600},{iso(START + day * DAY + i * 1_000_000)}" for day in days for i in range(0, 60, 2)]
+    (folder / "calls.csv").write_text("\n".join(["id,at", *said]) + "\n")
+    project = opened(folder, FixedClock(START + 40 * DAY))
+    ingest_sources(project)
+    record_known(project, bundle, days)
+    found = {
+        (one.code, one.subject): one for one in drift_signals(project, ledger_of(project), "churn", START + 9 * DAY)
+    }
+    outcome = found["VGW106", ""]
+    assert outcome.details["rows"] == 30 * 7
+    assert not outcome.rings and outcome.details["live"] == pytest.approx(0.25, abs=0.09)
 
 
 def record_known(project: Project, bundle: Any, days: range) -> None:

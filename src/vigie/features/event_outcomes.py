@@ -1,4 +1,4 @@
-"""What became of the events that customers were scored at, where only customer and moment of a score are on record."""
+"""What became of those who were scored, where only customer and moment of a score are on record."""
 
 from __future__ import annotations
 
@@ -6,15 +6,43 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vigie.clock import DAY
 from vigie.definition.kind import Schema
 from vigie.definition.moments import At
 from vigie.definition.score import Score
 from vigie.errors import FeatureError
 from vigie.features.population import training_rows
 from vigie.features.reading import SourceLake
-from vigie.features.training_set import MEMORY, each_of, outcome_of, partitions_of, versions_of
+from vigie.features.training_set import MEMORY, each_of, outcome_of, outcomes_at, partitions_of, versions_of
 from vigie.features.values import Array
 from vigie.features.windows import Rows
+
+SLACK = 2 * DAY
+"""How long after an event its score may come, µs."""
+
+
+def outcomes_of_scores(
+    score: Score, lake: SourceLake, schema: Schema, customers: Sequence[str], moments: Array, *, as_of: int
+) -> Array:
+    """What became of customers who were scored: at moments, or, where the score's moments are those of events, at the last event.
+
+    Args:
+        score: Bound.
+        lake: Where the sources are.
+        schema: Kinds of the columns of every source.
+        customers: Keys as text, possibly repeated.
+        moments: µs, one for each: when it was scored.
+        as_of: Moment whose knowledge this is, µs.
+
+    Returns:
+        As :func:`vigie.features.training_set.outcomes_at`.
+
+    Raises:
+        FeatureError: The lake has not a source or column.
+    """
+    if isinstance(score.moments, At):
+        return outcomes_of_events(score, lake, schema, customers, moments, within=SLACK, as_of=as_of)
+    return outcomes_at(score, lake, schema, customers, moments, as_of=as_of)
 
 
 def outcomes_of_events(

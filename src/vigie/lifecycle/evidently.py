@@ -294,15 +294,12 @@ def _rows(project: Project, score: str, watched: Watched, period: Period, now: i
 def _outcomes(
     project: Project, score: str, customers: Sequence[str | None], moments: np.ndarray, now: int
 ) -> np.ndarray:
-    """What became of them where that can be known; of scores at the moment of an event it is not looked up."""
-    from vigie.definition.moments import At
-    from vigie.features.training_set import outcomes_at
+    """What became of them where that can be known."""
+    from vigie.features.event_outcomes import outcomes_of_scores
 
     found = np.full(len(customers), math.nan)
     declared = project.score(score)
     horizon = declared.horizon.microseconds if declared.horizon else 0
-    if isinstance(declared.moments, At):
-        return found
     places = np.array(
         [i for i, one in enumerate(customers) if one is not None and moments[i] + horizon <= now], dtype=np.int64
     )
@@ -312,7 +309,9 @@ def _outcomes(
         except ContractError:  # nothing was ingested: it is not known what became of anybody
             return found
         who = [str(customers[i]) for i in places.tolist()]
-        found[places] = outcomes_at(declared.bound(schema), project.lake, schema, who, moments[places], as_of=now)
+        found[places] = outcomes_of_scores(
+            declared.bound(schema), project.lake, schema, who, moments[places], as_of=now
+        )
     return found
 
 

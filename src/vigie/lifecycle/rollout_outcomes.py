@@ -58,7 +58,7 @@ def count_outcomes(project: Project, ledger: Ledger, score: str) -> CountedOutco
         JournalError: Predictions or the ledger cannot be read.
         DataError: The lake cannot be read.
     """
-    from vigie.features.training_set import outcomes_at
+    from vigie.features.event_outcomes import outcomes_of_scores
     from vigie.lifecycle.recorded import recorded
     from vigie.release import CHALLENGER, CHAMPION, Places
     from vigie.release.cells import VALUE, arm_cells, key_of
@@ -81,7 +81,7 @@ def count_outcomes(project: Project, ledger: Ledger, score: str) -> CountedOutco
     bound = project.score(score).bound(schema)
     moments = np.array([one.as_of for one in answered], dtype=np.int64)
     customers = [str(one.customer) for one in answered]
-    outcomes = outcomes_at(bound, project.lake, schema, customers, moments, as_of=project.clock.now())
+    outcomes = outcomes_of_scores(bound, project.lake, schema, customers, moments, as_of=project.clock.now())
     money = Money(project, score)
     brought = np.array([money.of(one, y) for one, y in zip(answered, outcomes.tolist(), strict=True)], dtype=np.float64)
     places = Places(f"value {rollout.id}")  # by hash, so that counting again rounds the same way

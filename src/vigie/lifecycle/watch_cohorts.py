@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.clock import DAY
-from vigie.definition.moments import At
 from vigie.lifecycle.decision_money import Money
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import holdout_of
@@ -321,15 +320,11 @@ class Work:
             yield scored, y, told, groups_of(columns, self.money.bundle(scored.version).profile)
 
     def _became(self, scored: Scored) -> np.ndarray:
-        """Outcomes of rows; where customers are scored at an event, that of the event."""
-        from vigie.features.event_outcomes import outcomes_of_events
-        from vigie.features.training_set import outcomes_at
-        from vigie.lifecycle.watch_scored import SLACK
+        """Outcomes of rows."""
+        from vigie.features.event_outcomes import outcomes_of_scores
 
         asked = self.bound, self.project.lake, self.schema, scored.customers, scored.moments
-        if isinstance(self.bound.moments, At):
-            return outcomes_of_events(*asked, within=SLACK, as_of=self.now)
-        return outcomes_at(*asked, as_of=self.now)
+        return outcomes_of_scores(*asked, as_of=self.now)
 
     def _payoff(self, scored: Scored, columns: dict[str, Values]) -> PayoffValues:
         """Cost matrices of rows; *columns* gets the features that make groups."""

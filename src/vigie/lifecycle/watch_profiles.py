@@ -254,9 +254,9 @@ def outcome_profiles(
         now: µs: outcomes are what is known then.
 
     Returns:
-        By the day of the prediction: profiles of outcomes alone. None for a score whose outcome belongs to an event.
+        By the day of the prediction: profiles of outcomes alone.
     """
-    from vigie.features.training_set import outcomes_at
+    from vigie.features.event_outcomes import outcomes_of_scores
 
     topic = f"outcomes {score} {watched.version}"
     kept = ledger.facts(topic, name_of(first), name_of(last))
@@ -264,8 +264,6 @@ def outcome_profiles(
         day_named(name): Profile.from_data(fact) for name, fact in kept.items() if fact["layout"] == watched.layout.key
     }
     declared = project.score(score)
-    if isinstance(declared.moments, At):
-        return {}
     try:
         schema = project.schema(declared)
     except ContractError as error:
@@ -288,7 +286,7 @@ def outcome_profiles(
         return found
     outcome = np.empty(0)
     if pairs:
-        outcome = outcomes_at(
+        outcome = outcomes_of_scores(
             declared.bound(schema), project.lake, schema, [one for one, _ in pairs],
             np.array([moment for _, moment in pairs], dtype=np.int64), as_of=now,
         )  # fmt: skip
