@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from vigie.errors import BundleError, InputError, SettingsError
 
 if TYPE_CHECKING:
     from vigie.bundle import Bundle
+    from vigie.release import Apart
     from vigie.training import TrainingResult
     from vigie.training.gate import GateOptions, GateVerdict, Side
 
@@ -33,6 +34,7 @@ class Sides:
         labels: Outcomes, 0 or 1, shape (n,).
         slices: By name, masks of shape (n,).
         seen: Whether the champion may have learned from some of the rows, to its own advantage.
+        apart: How differently they score and would decide about requests; ``None``: there are no rows.
     """
 
     challenger: Side
@@ -42,6 +44,7 @@ class Sides:
     labels: np.ndarray
     slices: Mapping[str, np.ndarray]
     seen: bool
+    apart: Apart | None = None
 
 
 def gate_options(said: Mapping[str, object]) -> GateOptions:
@@ -81,6 +84,7 @@ def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
     """
     from vigie.bundle import Scorer, load_bundle
     from vigie.definition import At
+    from vigie.release import apart_of
     from vigie.training.capacity import Capacity
     from vigie.training.gate import Side
     from vigie.training.metrics import realised
@@ -96,21 +100,27 @@ def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
     limit = None if isinstance(data.score.moments, At) else decision.capacity
     capacity = Capacity.of(limit, data.moments).take(test)
 
+    # A request cannot be compared with the others of its moment: it is acted on by a cut of its own.
+    asked: list[tuple[np.ndarray, np.ndarray]] = []
+
     def side(of: Scorer) -> Side:
         probability = of.probability(columns, len(test))
         gain = np.broadcast_to(result.test_payoff.gain(probability), len(test))
         act = capacity.act(gain, of.bundle.decision.min_gain, np.arange(len(test)))
+        asked.append((probability[rows], gain[rows] >= of.bundle.decision.request_cut))
         return Side(realised(result.test_payoff, act, result.test_labels)[rows], probability[rows], act[rows])
 
-    before = side(scorer)
+    before, after = side(scorer), side(Scorer(result.bundle))
+    customers = data.customers[test][rows].astype(str)
     return Sides(
-        challenger=side(Scorer(result.bundle)),
+        challenger=after,
         champion=before,
         rows=rows,
-        customers=data.customers[test][rows].astype(str),
+        customers=customers,
         labels=result.test_labels[rows],
         slices=_slices(result, rows, scorer.bundle, before),
         seen=not new,
+        apart=apart_of(asked[0], asked[1], np.unique(customers, return_inverse=True)[1]),
     )
 
 
@@ -184,10 +194,11 @@ def gate(
         )
     except BundleError as error:
         return refused(f"the champion cannot be read: {error.what}")
-    return judge(
+    found = judge(
         both.challenger, both.champion, both.labels, both.customers, slices=both.slices, tries=tries, options=options,
         currency=decision.currency, payoff=result.test_payoff.take(both.rows),
     )  # fmt: skip
+    return replace(found, apart=both.apart.to_data()) if both.apart is not None else found
 
 
 def _first(result: TrainingResult, tries: int, options: GateOptions | None) -> GateVerdict:

@@ -17,7 +17,7 @@ from vigie.settings import secret
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger, LedgerLine
-    from vigie.release import Evidence, Plan, Rollout, Seen, Standing, Verdict
+    from vigie.release import Apart, Evidence, Plan, Rollout, Seen, Standing, Verdict
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 """Aliases in the registry."""
@@ -116,6 +116,7 @@ def plan_rollout(
     version: int | None = None,
     strategy: str = "canary",
     without: Sequence[str] = (),
+    gate_saw: Apart | None = None,
 ) -> RolloutPlan:
     """A rollout of a version, not yet begun.
 
@@ -125,12 +126,14 @@ def plan_rollout(
         version: Of the challenger; ``None``: the one that waits under the alias ``challenger``, or the newest.
         strategy: ``"canary"``, ``"blue-green"`` or ``"ab"``.
         without: Guardrails that are not judged.
+        gate_saw: How differently a gate saw both score and decide: the tolerances are added to it. ``None``: no gate has
+            looked, as where a person begins it.
 
     Raises:
         RegistryError: The score has no champion, or no version beside it.
         SettingsError: ``[rollout]`` or an argument cannot be meant.
     """
-    from vigie.release import Guardrails, plan_of, seen_after
+    from vigie.release import seen_after
 
     registry = project.registry
     champion = registry.resolve(score, CHAMPION)
@@ -150,14 +153,28 @@ def plan_rollout(
         raise RegistryError(
             f"version {champion.version} of {score} is the champion already", remedy="name another with --version"
         )
-    said = dict(project.settings.rollout)
-    if strategy == "ab" and not {"value_low", "value_high"} & set(said):
-        said |= _range_of_value(project, score)
-    rails = Guardrails.of(said).without(*without)
-    plan = plan_of(strategy, project.settings.rollout, rails)
+    plan = way_of(project, score, strategy, without=without, gate_saw=gate_saw)
     shares = dict.fromkeys(step.share for step in plan.steps if step.share)
     seen = tuple((share, seen_after(plan.rails, share)) for share in shares)
     return RolloutPlan(score, str(champion.version), str(challenger.version), plan, seen)
+
+
+def way_of(
+    project: Project, score: str, strategy: str, *, without: Sequence[str] = (), gate_saw: Apart | None = None
+) -> Plan:
+    """Steps and tolerances of a rollout of whatever version. Arguments are those of :func:`plan_rollout`.
+
+    Raises:
+        SettingsError: ``[rollout]`` or an argument cannot be meant.
+    """
+    from vigie.release import Guardrails, plan_of
+
+    said = dict(project.settings.rollout)
+    if strategy == "ab" and not {"value_low", "value_high"} & set(said):
+        said |= _range_of_value(project, score)
+    rails = Guardrails.of(said).without(*without).beside(gate_saw)
+    plan = plan_of(strategy, project.settings.rollout, rails)
+    return plan
 
 
 def _range_of_value(project: Project, score: str) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Releasing a model as pure functions: who gets it, what is counted, what that shows, and what should come next."""
 
+from vigie.release.apart import Apart, apart_of
 from vigie.release.assignment import CHALLENGER, CHAMPION, FALLBACK, HOLDOUT, HoldOut, Places
 from vigie.release.cells import Concurrent, Evidence, pooled
 from vigie.release.guardrails import Guardrails, Verdict, judge
@@ -14,6 +15,7 @@ __all__ = [
     "FALLBACK",
     "HOLDOUT",
     "STRATEGIES",
+    "Apart",
     "Concurrent",
     "Evidence",
     "Guardrails",
@@ -27,6 +29,7 @@ __all__ = [
     "Standing",
     "Step",
     "Verdict",
+    "apart_of",
     "folded",
     "judge",
     "next_move",

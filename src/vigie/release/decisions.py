@@ -10,18 +10,30 @@ import numpy as np
 
 from vigie.release.betting import Array, log_wealth, mixed
 from vigie.release.cells import ACTED, ERRORS, SCORE, SCORE_EDGES, TO_ACT, TO_LEAVE, UNITS, Concurrent, Evidence
-from vigie.release.scores import paired, paired_counts
+from vigie.release.scores import SAME, Sides, limits, paired, paired_counts
 from vigie.release.two_arms import wealth
 
 
-def harm(evidence: Evidence, difference: float) -> float:
-    """Logarithm of the evidence that the shares acted on differ by more than *difference*."""
-    return float(mixed(np.stack([_wealth(evidence, difference, sign, opposite=False) for sign in (1, -1)])))
+def harm(evidence: Evidence, difference: float, expected: Sides = SAME) -> float:
+    """Logarithm of the evidence that the shares acted on differ by more than *difference*.
+
+    Args:
+        evidence: All that was counted.
+        difference: Tolerance.
+        expected: How many more and how many fewer may be acted on besides, since that was seen before.
+    """
+    return float(
+        mixed(
+            np.stack([_wealth(evidence, limit, sign, opposite=False) for sign, limit in limits(difference, expected)])
+        )
+    )
 
 
-def safe(evidence: Evidence, difference: float) -> float:
+def safe(evidence: Evidence, difference: float, expected: Sides = SAME) -> float:
     """Logarithm of the evidence that they do not."""
-    return min(float(mixed(_wealth(evidence, difference, sign, opposite=True))) for sign in (1, -1))
+    return min(
+        float(mixed(_wealth(evidence, limit, sign, opposite=True))) for sign, limit in limits(difference, expected)
+    )
 
 
 def share(cells: Array) -> float:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from vigie.errors import SettingsError, did_you_mean
 from vigie.release import decisions, failures, latency, scores, value
+from vigie.release.apart import Apart
 from vigie.release.cells import ERRORS, UNITS, Evidence
 
 NAMES = ("errors", "latency", "scores", "decisions", "value")
 OFF = 1e9
 """A factor from which on a guardrail is off; an infinite one becomes this, since JSON has no infinity."""
 _WHERE = "[rollout]"
+_MOST = 0.99
+"""Limit above which there would be nothing left to bet on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Guardrails:
         value_loss: Share of the champion's value that its decisions may lose, judged as outcomes become known.
         value_low: Least value of a decision, currency for one customer.
         value_high: Greatest; where both are the same, value is not judged.
+        seen: What a gate saw of scores and decisions, to which the two tolerances are added; ``None``: no gate has looked, and
+            the challenger is held against the champion as it is.
 
     Raises:
         SettingsError: A number cannot be meant.
@@ -53,6 +58,7 @@ class Guardrails:
     value_loss: float = 0.1
     value_low: float = 0.0
     value_high: float = 0.0
+    seen: Apart | None = None
 
     def __post_init__(self) -> None:
         for name, least, greatest in (
@@ -96,7 +102,7 @@ class Guardrails:
         Raises:
             SettingsError: A value is not a number, or cannot be meant.
         """
-        known = {field.name for field in fields(cls)}
+        known = {field.name for field in fields(cls)} - {"seen"}
         chosen = {}
         for name in known & set(said):
             if isinstance(said[name], bool) or not isinstance(said[name], int | float):
@@ -123,6 +129,22 @@ class Guardrails:
                 raise SettingsError(f"no guardrail is called '{name}'", remedy=did_you_mean(name, NAMES))
             chosen |= off[name]
         return Guardrails(**chosen)
+
+    def beside(self, seen: Apart | None) -> Guardrails:
+        """The same for a challenger that a gate has seen: what it saw is no harm, and what goes beyond by the tolerance is."""
+        return replace(self, seen=seen)
+
+    @property
+    def scores_expected(self) -> scores.Sides:
+        """How much further than ``score_distance`` the challenger's scores may lie up and down, shares of customers."""
+        seen = self.seen
+        return _within(self.score_distance, seen.higher, seen.lower) if seen is not None else scores.SAME
+
+    @property
+    def decisions_expected(self) -> scores.Sides:
+        """How many more and fewer customers it may act on besides ``decision_difference``, shares."""
+        seen = self.seen
+        return _within(self.decision_difference, seen.more, seen.fewer) if seen is not None else scores.SAME
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -219,17 +241,22 @@ def _looks(name: str, e: Evidence, g: Guardrails) -> tuple[Callable[[], float], 
                 (*times, "95 % of requests took at most, seconds", allowed),
             )
         case "scores":
+            apart = (e, g.score_distance, g.scores_expected)
+            allowed = _allowed(g.score_distance, g.scores_expected, f"{g.score_distance:g}", "higher", "lower", g.seen)
             return (
-                lambda: scores.harm(e, g.score_distance),
-                lambda: scores.safe(e, g.score_distance),
-                (nan, scores.distance(e), "distance of the scores' distributions", f"{g.score_distance:g}"),
+                lambda: scores.harm(*apart),
+                lambda: scores.safe(*apart),
+                (nan, scores.distance(e), "distance of the scores' distributions", allowed),
             )
         case "decisions":
             shares = (decisions.share(champion), decisions.share(challenger))
+            acts = (e, g.decision_difference, g.decisions_expected)
+            plain = f"{g.decision_difference:g} more or less"
+            allowed = _allowed(g.decision_difference, g.decisions_expected, plain, "more", "less", g.seen)
             return (
-                lambda: decisions.harm(e, g.decision_difference),
-                lambda: decisions.safe(e, g.decision_difference),
-                (*shares, "share of customers acted on", f"{g.decision_difference:g} more or less"),
+                lambda: decisions.harm(*acts),
+                lambda: decisions.safe(*acts),
+                (*shares, "share of customers acted on", allowed),
             )
         case _:
             low, high = g.value_low, g.value_high
@@ -240,6 +267,19 @@ def _looks(name: str, e: Evidence, g: Guardrails) -> tuple[Callable[[], float], 
                 lambda: value.safe(e, low, high, g.value_loss),
                 (*means, "value of a decision whose outcome is known, currency", said),
             )
+
+
+def _within(tolerance: float, up: float, down: float) -> scores.Sides:
+    """What was seen, so that with the tolerance it stays below everything."""
+    most = max(_MOST - tolerance, 0.0)
+    return min(up, most), min(down, most)
+
+
+def _allowed(tolerance: float, expected: scores.Sides, plain: str, up: str, down: str, seen: Apart | None) -> str:
+    if seen is None:
+        return plain
+    (_, most), (_, least) = scores.limits(tolerance, expected)
+    return f"{most:.3g} {up} or {least:.3g} {down}: {tolerance:g} beyond what the gate saw"
 
 
 def _share(part: float, whole: float) -> float:

@@ -54,8 +54,9 @@ def seen_after(
     if "latency" in rails.judged and champion is not None and above(champion, LATENCY, LATENCY_EDGES)[1]:
         found.append(Seen("latency", "requests take twice as long", slower(rails, share, champion, 2.0)))
     if "decisions" in rails.judged:
-        acted = rails.decision_difference + 0.1
-        after = rates(rails, share, 0.2, 0.2 + acted, rails.decision_difference)
+        margin = rails.decision_difference + rails.decisions_expected[0]
+        acted = min(margin + 0.1, 0.79)
+        after = rates(rails, share, 0.2, 0.2 + acted, margin)
         found.append(Seen("decisions", f"{0.2 + acted:.0%} of the customers are acted on instead of 20%", after))
     return tuple(found)
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol
 
 from vigie.errors import RegistryError
+from vigie.release.apart import Apart
 from vigie.release.cells import Evidence
 from vigie.release.guardrails import Guardrails, Verdict
 from vigie.release.plan import Plan, Step
@@ -187,7 +188,8 @@ def started(identifier: str, champion: str, challenger: str, plan: Plan, by: str
 def plan_from(stored: Mapping[str, Any]) -> Plan:
     """The plan in the body of a first line."""
     steps = tuple(Step(**step) for step in stored["steps"])
-    return Plan(stored["strategy"], steps, Guardrails(**stored["rails"]))
+    rails = {**stored["rails"], "seen": Apart.from_data(stored["rails"].get("seen"))}
+    return Plan(stored["strategy"], steps, Guardrails(**rails))
 
 
 def next_move(rollout: Rollout, verdicts: Iterable[Verdict], evidence: Evidence, now: int) -> Move | None:

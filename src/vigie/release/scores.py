@@ -16,15 +16,35 @@ from vigie.release.betting import FRACTIONS, Array, log_wealth, mixed
 from vigie.release.cells import DOWN, ERRORS, SCORE, SCORE_EDGES, SHADOW_CELLS, UNITS, UP, Concurrent, Evidence, above
 from vigie.release.two_arms import CENTRES, wealth
 
+Sides = tuple[float, float]
+"""Shares of customers: upwards and downwards."""
+SAME: Sides = (0.0, 0.0)
 
-def harm(evidence: Evidence, distance: float) -> float:
-    """Logarithm of the evidence that the scores lie further apart than *distance*, a share of customers."""
-    return float(mixed(np.stack([_wealth(evidence, distance, sign, opposite=False) for sign in (1, -1)])))
+
+def harm(evidence: Evidence, distance: float, expected: Sides = SAME) -> float:
+    """Logarithm of the evidence that the scores lie further apart than *distance*, a share of customers.
+
+    Args:
+        evidence: All that was counted.
+        distance: Tolerance.
+        expected: How much further up and down they may lie, since that was seen before.
+    """
+    return float(
+        mixed(np.stack([_wealth(evidence, limit, sign, opposite=False) for sign, limit in limits(distance, expected)]))
+    )
 
 
-def safe(evidence: Evidence, distance: float) -> float:
+def safe(evidence: Evidence, distance: float, expected: Sides = SAME) -> float:
     """Logarithm of the evidence that they do not, at every edge and in both directions."""
-    return min(float(mixed(_wealth(evidence, distance, sign, opposite=True), axis=(1, 2)).min()) for sign in (1, -1))
+    return min(
+        float(mixed(_wealth(evidence, limit, sign, opposite=True), axis=(1, 2)).min())
+        for sign, limit in limits(distance, expected)
+    )
+
+
+def limits(tolerance: float, expected: Sides) -> tuple[tuple[int, float], tuple[int, float]]:
+    """The limit in each direction."""
+    return (1, tolerance + expected[0]), (-1, tolerance + expected[1])
 
 
 def distance(evidence: Evidence) -> float:

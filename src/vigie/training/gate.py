@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
 from typing import Any
 
@@ -112,6 +112,7 @@ class GateVerdict:
         tries: Challengers judged on these data, this one included.
         alpha: Level of this try, of money.
         against: What it was held against: ``"champion"`` or a fixed strategy.
+        apart: How differently both score and decide, by name (:class:`vigie.release.Apart`); empty where that is not known.
     """
 
     passes: bool
@@ -121,6 +122,7 @@ class GateVerdict:
     tries: int
     alpha: float
     against: str
+    apart: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
