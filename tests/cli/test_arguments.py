@@ -11,7 +11,7 @@ from vigie.clock import DAY, AcceleratedClock, FixedClock, SystemClock, parse_mo
 from vigie.errors import SettingsError, TrainingError
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.train_options import train_options
-from vigie.lifecycle.up import accelerated
+from vigie.lifecycle.up import accelerated, keep
 
 FILE = """
 from vigie import Campaign, Events, Score, days, every
@@ -38,7 +38,9 @@ def trained_by(folder: Path, said: str) -> Project:
 def test_where_a_faster_stack_lives_every_command_lives_by_its_clock(folder: Path) -> None:
     begin, real = parse_moment("2011-03-01"), SystemClock().now()
     assert isinstance(open_project(folder, "").clock, SystemClock)
-    accelerated(folder / ".vigie", begin, 86_400.0, FixedClock(real - 10_000_000))
+    state = folder / ".vigie"
+    state.mkdir()
+    keep(state, accelerated(state, begin, 86_400.0, FixedClock(real - 10_000_000)))
 
     opened = open_project(folder, "")
     assert isinstance(opened.clock, AcceleratedClock)

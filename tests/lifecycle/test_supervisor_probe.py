@@ -34,6 +34,24 @@ def told(level, service, words):
         print(level, words, flush=True)
 Supervisor([web], Path("."), told, Path("up.json"), probing=Probing(0.3, 3)).run()
 """
+FULL = """
+import os, sys
+from pathlib import Path
+from vigie.lifecycle import supervisor
+from vigie.lifecycle.supervisor import Service, Supervisor
+tries, made = [], supervisor.Child
+def child(*words, **more):
+    tries.append(words)
+    if len(tries) == 1:
+        raise OSError(11, "Resource temporarily unavailable")
+    return made(*words, **more)
+supervisor.Child = child
+sleeper = Service("sleeper", "sleeper", ())
+def told(level, service, words):
+    print(level, words, flush=True)
+    raise OSError(28, "No space left on device")
+Supervisor([sleeper], Path("."), told, Path("missing/up.json")).run()
+"""
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -95,6 +113,23 @@ def test_what_listens_everywhere_is_asked_here() -> None:
     assert probe_url(service) == "https://[::1]:8443/healthz"
     service = Service("serve", "vigie.cli", (), url="http://0.0.0.0:80", port=80, host="0.0.0.0", probe="/healthz")
     assert probe_url(service) == "http://127.0.0.1:80/healthz"
+
+
+def test_nothing_that_the_system_refuses_ends_what_runs(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text("import time\nprint('awake')\ntime.sleep(60)\n")
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        keeper = subprocess.Popen([sys.executable, "-c", FULL], cwd=tmp_path, stdout=out, stderr=out)
+    try:
+        eventually(lambda: "awake" in log.read_text(), log.read_text, 60)
+        assert keeper.poll() is None
+    finally:
+        keeper.terminate()
+        keeper.wait(60)
+    said = log.read_text()
+    assert "error sleeper cannot be started: Resource temporarily unavailable; started again in 1 s" in said
+    assert said.count("warning missing/up.json cannot be written (No such file or directory)") == 1
+    assert said.count("sleeper started") == 1 and said.rstrip().endswith("info stopped")
 
 
 def test_a_service_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:

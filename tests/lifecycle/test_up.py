@@ -24,6 +24,7 @@ from up_chaos import (
     at_once,
     descendants,
     eventually,
+    free_port,
     hangs,
     scheduler,
     service,
@@ -35,8 +36,9 @@ from up_shop import EVERYTHING, due, make_project
 from vigie.cli.program import program
 from vigie.clock import FixedClock, SystemClock
 from vigie.errors import SettingsError
-from vigie.lifecycle.supervisor import Service, only_one, refuse_taken
-from vigie.lifecycle.up import accelerated, plan_up
+from vigie.lifecycle.project import CLOCK
+from vigie.lifecycle.supervisor import Service, Supervisor, only_one, refuse_taken
+from vigie.lifecycle.up import accelerated, keep, plan_up
 from vigie.settings import STEPS
 
 
@@ -130,6 +132,8 @@ def test_the_plan_says_what_runs_where_and_what_does_not(tmp_path: Path) -> None
 def test_a_faster_clock_goes_on_where_it_was(tmp_path: Path) -> None:
     begin, real = 1_300_000_000_000_000, SystemClock().now()
     first = accelerated(tmp_path, begin, 60.0, FixedClock(real))
+    assert list(tmp_path.iterdir()) == []
+    keep(tmp_path, first)
     again = accelerated(tmp_path, begin, 60.0, FixedClock(real + 10_000_000))
     other = accelerated(tmp_path, begin, 30.0, FixedClock(real + 10_000_000))
 
@@ -138,6 +142,63 @@ def test_a_faster_clock_goes_on_where_it_was(tmp_path: Path) -> None:
     project = make_project(tmp_path / "shop", '[schedule.ingest]\nevery = "1h"\n', trained=False)
     for one in plan_up(project, clock=first).services[:2]:
         assert one.arguments[-2:] == ("--as-of", first.text)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "up.lock"}
+
+
+def test_neither_a_plan_nor_an_up_that_is_refused_moves_the_clock(tmp_path: Path) -> None:
+    project = make_project(tmp_path, '[schedule.ingest]\nevery = "1h"\n', trained=False)
+    state = project.settings.state
+    words = ["up", "--project", str(tmp_path), "--port", str(free_port()), "--without", "mlflow"]
+    faster = [*words, "--as-of", "2011-03-01", "--rate", "3600"]
+    planned = CliRunner().invoke(program, [*faster, "--plan"], catch_exceptions=False)
+    assert "2011-03-01T01:00" in planned.output
+    assert not (state / CLOCK).exists()
+
+    lock = state / "up.lock"
+    script = (
+        "import sys; from pathlib import Path; from vigie.lifecycle.supervisor import only_one\n"
+        "with only_one(Path(sys.argv[1]), 'up', 0, print): print(flush=True); sys.stdin.read()"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", script, str(lock), "up"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert first.stdout is not None
+    first.stdout.readline()
+    before = files(state)
+    with pytest.raises(SettingsError, match="runs already"):
+        CliRunner().invoke(program, faster, catch_exceptions=False)
+    assert files(state) == before
+    first.communicate()
+
+    # Nor one that could run nothing for years, as the record goes to now.
+    due(project)
+    with pytest.raises(SettingsError, match="before that"):
+        CliRunner().invoke(program, faster, catch_exceptions=False)
+    assert not (state / CLOCK).exists()
+
+
+def test_up_says_by_which_clock_it_lives_and_there_is_a_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path, trained=False)
+    state = project.settings.state
+    monkeypatch.setattr(Supervisor, "run", lambda _: None)
+    words = ["up", "--project", str(tmp_path), "--port", str(free_port()), "--without", "mlflow"]
+
+    def first_line(*more: str) -> str:
+        return CliRunner().invoke(program, [*words, *more], catch_exceptions=False).output.splitlines()[0]
+
+    assert "by the machine's clock" in first_line()
+    assert "3600 times as fast" in first_line("--as-of", "2011-03-01", "--rate", "3600")
+    assert "3600 times as fast" in first_line()
+    (state / CLOCK).write_text("2011-03-")  # as though the disk had been full
+    with pytest.raises(SettingsError):
+        first_line()
+    assert "by the machine's clock" in first_line("--real-time")
+    assert not (state / CLOCK).exists()
 
 
 @pytest.mark.parametrize("words", [["--rate", "60"], ["--as-of", "2011-03-01"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,15 +56,32 @@ def up(
             show_default=False,
         ),
     ] = None,
+    real_time: Annotated[
+        bool,
+        typer.Option("--real-time", help="Live by the machine's clock again, after --as-of and --rate."),
+    ] = False,
     project: Folder = Path(),
     environment: Environment = None,
     as_of: AsOf = None,
 ) -> None:
     """Run the API, the scheduler and MLflow's pages on this machine, under one process that keeps them running."""
+    from vigie.lifecycle.project import Project
+    from vigie.lifecycle.rollout import ledger_of
+    from vigie.lifecycle.steps_runs import last_on_record
     from vigie.lifecycle.supervisor import Supervisor, only_one, refuse_taken
-    from vigie.lifecycle.up import LOCK, STATE, accelerated, plan_up, readers_beside_writers
+    from vigie.lifecycle.up import (
+        LOCK,
+        STATE,
+        accelerated,
+        clock_words,
+        keep,
+        plan_up,
+        readers_beside_writers,
+        refuse_past,
+    )
 
-    opened = open_project(project, environment)
+    # --real-time: whatever the state folder says
+    opened = Project.open(project, environment, SystemClock()) if real_time else open_project(project, environment)
     state = opened.settings.state
     if status:
         _show_status(state / STATE)
@@ -72,7 +90,9 @@ def up(
         raise SettingsError(
             "--as-of and --rate go together", remedy="--as-of 2011-03-01 --rate 3600: an hour each second"
         )
-    clock = opened.clock if isinstance(opened.clock, AcceleratedClock) else None
+    if real_time and rate is not None:
+        raise SettingsError("--real-time and --rate exclude each other", remedy="give one of them")
+    clock = before = opened.clock if isinstance(opened.clock, AcceleratedClock) else None
     if rate is not None:
         clock = accelerated(state, clock_of(as_of).now(), rate, SystemClock())
         opened = replace(opened, clock=clock)
@@ -95,6 +115,17 @@ def up(
 
     with only_one(state / LOCK, "up", planned.grace + _WAIT, waits) as lock:
         refuse_taken(planned.services)
+        if clock is not None and (before is None or clock.text != before.text):
+            with closing(ledger_of(opened)) as ledger:
+                refuse_past(opened, ledger, clock.start)
+            keep(state, clock)
+        if real_time:
+            keep(state, None)
+            with closing(ledger_of(opened)) as ledger:
+                ahead = last_on_record(opened, ledger)
+            if ahead > opened.clock.now():
+                told("warning", "up", f"the record goes to {iso(ahead)}: no step is due before that")
+        told("info", "up", clock_words(opened.clock))
         readers_beside_writers(opened)
         for service in planned.services:
             if service.url:
@@ -205,8 +236,9 @@ def _teller(project: Project, width: int, *, timed: bool = True) -> Callable[[st
         line = line_of(level, service, words, project.clock, as_json=as_json, width=width)
         if not (timed or as_json):
             line = line.partition(" ")[2]
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        with suppress(OSError):  # a disk that is full, a reader that has gone: no reason to end what is told of
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
 
     return told
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vigie.registry import Registry
 
 CLOCK = "up-clock"
-"""File of the state folder: the clock of a stack that lives faster (:func:`vigie.lifecycle.up.accelerated`)."""
+"""File of the state folder: the clock of a stack that lives faster (:func:`vigie.lifecycle.up.keep`)."""
 
 
 @dataclass(frozen=True, eq=False)

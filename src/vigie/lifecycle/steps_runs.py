@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vigie.clock import DAY, iso, parse_moment
-from vigie.lifecycle.steps import AFTER, Piece
+from vigie.lifecycle.steps import AFTER, Piece, pieces_of
 from vigie.lifecycle.steps_schedule import Schedule, due, slots
+from vigie.settings import STEPS
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
+    from vigie.lifecycle.project import Project
 
 RUNNING, DONE, FAILED, GIVEN_UP, SKIPPED = "running", "done", "failed", "given up", "skipped"
 ENDED = (DONE, GIVEN_UP, SKIPPED)
@@ -103,6 +105,13 @@ def seen_since(ledger: Ledger, schedule: Schedule, now: int) -> int:
         ledger.put_facts(_SEEN, now, {schedule.step: {"since": now}})
         return now
     return int(found[schedule.step]["since"])
+
+
+def last_on_record(project: Project, ledger: Ledger) -> int:
+    """The last slot that has a run, or moment at which a schedule was first seen, µs UTC; 0 where no scheduler ever ran."""
+    pieces = [piece for step in STEPS for piece in pieces_of(project, step)]
+    seen = [int(body["since"]) for body in ledger.facts(_SEEN).values()]
+    return max([0, *seen, *(run.slot for piece in pieces for run in runs_of(ledger, piece)[-1:])])
 
 
 def todo(

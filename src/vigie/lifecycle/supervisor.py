@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,7 +90,8 @@ class Supervisor:
         probing: Probing | None = None,
     ) -> None:
         self._kept = [_Kept(service) for service in services]
-        self._folder, self._told, self._state, self._grace = folder, told, state, grace
+        self._folder, self._teller, self._state, self._grace = folder, told, state, grace
+        self._unwritten = False  # the state file could not be written
         self._keep = (lock,) if lock >= 0 else ()
         self._probing = probing or Probing()
 
@@ -111,7 +112,13 @@ class Supervisor:
                     kept.child.stop()
                     kept.child.stop()
             bell.close()
-            self._state.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._state.unlink(missing_ok=True)
+
+    def _told(self, level: str, service: str, words: str) -> None:
+        """A log that cannot be written, as on a disk that is full, ends nothing."""
+        with suppress(OSError):
+            self._teller(level, service, words)
 
     def _round(self, bell: Doorbell) -> float:
         """Hear what services say, start those that should run; seconds until the next one is to be started."""
@@ -127,28 +134,39 @@ class Supervisor:
                 self._bury(kept, bell)
                 lived = now - child.began
                 kept.pause = FIRST_PAUSE if lived >= SETTLED else kept.pause
-                kept.again, changed = now + kept.pause, True
                 why = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-                words = f"{kept.service.name} ended ({why}) after {lived:.0f} s; started again in {kept.pause:g} s"
-                self._told("error", "up", words)
-                kept.pause = min(2 * kept.pause, LONGEST_PAUSE)
-                kept.restarts += 1
-            if kept.again <= now:
-                service = kept.service
-                kept.child = Child(
-                    service.name, service.module, service.arguments, self._folder,
-                    more=service.more, grace=self._grace, keep=self._keep,
-                )  # fmt: skip
-                bell.add(kept.child)
-                if service.probe and self._probing.tries:
-                    kept.probe = Probe(probe_url(service), self._probing, bell.ring)
-                self._told("info", "up", f"{service.name} started, process {kept.child.pid}")
+                self._pause(kept, now, f"ended ({why}) after {lived:.0f} s")
                 changed = True
-            else:
+            if kept.again <= now:
+                try:
+                    self._start(kept, bell)
+                except OSError as error:  # no memory, no more processes: that passes
+                    self._pause(kept, now, f"cannot be started: {error.strerror or error}")
+                changed = True
+            if kept.child is None:
                 wait = min(wait, kept.again - now)
         if changed:
             self._note()
         return wait
+
+    def _start(self, kept: _Kept, bell: Doorbell) -> None:
+        service = kept.service
+        kept.child = Child(
+            service.name, service.module, service.arguments, self._folder,
+            more=service.more, grace=self._grace, keep=self._keep,
+        )  # fmt: skip
+        bell.add(kept.child)
+        if service.probe and self._probing.tries:
+            with suppress(RuntimeError):  # no further thread: it runs, and is not asked
+                kept.probe = Probe(probe_url(service), self._probing, bell.ring)
+        self._told("info", "up", f"{service.name} started, process {kept.child.pid}")
+
+    def _pause(self, kept: _Kept, now: float, what: str) -> None:
+        """Before it is started again: twice as long each time."""
+        self._told("error", "up", f"{kept.service.name} {what}; started again in {kept.pause:g} s")
+        kept.again = now + kept.pause
+        kept.pause = min(2 * kept.pause, LONGEST_PAUSE)
+        kept.restarts += 1
 
     def _kill_if_it_hangs(self, kept: _Kept) -> None:
         """It is killed at once: what does not answer finishes nothing. It is started again as after any other end."""
@@ -208,8 +226,17 @@ class Supervisor:
             for kept in self._kept
         }
         half = self._state.with_suffix(".half")
-        half.write_text(json.dumps({"pid": os.getpid(), "services": services}), "utf-8")
-        half.replace(self._state)
+        try:
+            half.write_text(json.dumps({"pid": os.getpid(), "services": services}), "utf-8")
+            half.replace(self._state)
+            self._unwritten = False
+        except OSError as error:  # services are worth more than a file about them
+            if not self._unwritten:
+                words = (
+                    f"{self._state} cannot be written ({error.strerror}): `vigie up --status` does not know what runs"
+                )
+                self._told("warning", "up", words)
+            self._unwritten = True
 
 
 def probe_url(service: Service) -> str:

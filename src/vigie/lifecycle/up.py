@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.clock import AcceleratedClock, Clock, parse_accelerated, stopwatch
+from vigie.clock import AcceleratedClock, Clock, iso, parse_accelerated, stopwatch
 from vigie.errors import DefinitionError, SettingsError, did_you_mean
 from vigie.lifecycle.project import CLOCK
 from vigie.lifecycle.steps import Piece
+from vigie.lifecycle.steps_runs import last_on_record
 from vigie.lifecycle.steps_schedule import Schedule, following, schedules_of
 from vigie.lifecycle.steps_scheduler import Scheduler, Told
 from vigie.lifecycle.supervisor import Service
@@ -272,19 +273,65 @@ def _loop(scheduler: Scheduler, bell: Doorbell, hear: Callable[[], bool], *, onc
 def accelerated(state: Path, start: int, rate: float, real: Clock) -> AcceleratedClock:
     """The clock of a stack that lives faster; the one of an earlier ``vigie up`` that was told the same goes on.
 
+    Nothing is written: :func:`keep` does, for whoever holds the lock.
+
     Args:
-        state: Folder in which its text is kept.
+        state: Folder in which the text of an earlier one is kept.
         start: What it tells at first, µs UTC.
         rate: How many times as fast as *real* it runs.
         real: The machine's.
     """
-    path = state / CLOCK
-    if path.exists():
-        before = parse_accelerated(path.read_text("utf-8"))
+    with suppress(FileNotFoundError, ValueError):  # what cannot be read is replaced
+        before = parse_accelerated((state / CLOCK).read_text("utf-8"))
         if (before.start, before.rate) == (start, rate):
             return before
     # Of a whole second, as its text has it: processes that read it must tell the same time.
-    made = AcceleratedClock(start, rate, real.now() // 1_000_000 * 1_000_000)
-    state.mkdir(parents=True, exist_ok=True)
-    path.write_text(made.text, "utf-8")
-    return made
+    return AcceleratedClock(start, rate, real.now() // 1_000_000 * 1_000_000)
+
+
+def keep(state: Path, clock: AcceleratedClock | None) -> None:
+    """Let every command of this state folder live by *clock* from now on; ``None``: by the machine's. For the holder of the lock.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    path = state / CLOCK
+    try:
+        if clock is None:
+            path.unlink(missing_ok=True)
+            return
+        half = path.with_suffix(".half")
+        half.write_text(clock.text, "utf-8")
+        half.replace(path)
+    except OSError as error:
+        raise SettingsError(f"cannot be written: {error.strerror}", where=str(path)) from error
+
+
+def refuse_past(project: Project, ledger: Ledger, begin: int) -> None:
+    """Make sure that no step has a run on record, and no schedule was seen, after *begin*: nothing would be due until then.
+
+    Args:
+        project: Whose steps.
+        ledger: Of the project.
+        begin: What a clock would tell at first, µs UTC.
+
+    Raises:
+        SettingsError: There is one.
+    """
+    last = last_on_record(project, ledger)
+    if last > begin:
+        raise SettingsError(
+            f"the record of this project goes to {iso(last)}, and the clock would begin at {iso(begin)}, before that",
+            where="--as-of",
+            remedy="rehearse in a state folder of its own: [environments.NAME.project] state = '…' and --env NAME",
+        )
+
+
+def clock_words(clock: Clock) -> str:
+    """By which clock a stack lives, in words."""
+    if not isinstance(clock, AcceleratedClock):
+        return "by the machine's clock"
+    return (
+        f"by a clock of its own, {clock.rate:g} times as fast as the machine's, which tells {iso(clock.now())[:19]}Z; "
+        "`vigie up --real-time` goes back to the machine's"
+    )
