@@ -43,6 +43,7 @@ _SCHEDULE = {
     "catch_up": "of runs that were missed: last (one run), all (each, in order, as of its moment) or none; default last",
     "tries": "how often a run is tried at most; default 3",
     "backoff": "pause before the second try; each further one is twice as long; default 1m",
+    "at_most": "how long a try may take, in the machine's time, before it is stopped and counts as failed; default 6h, of retrain 3d",
 }
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
@@ -221,7 +222,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "least": "customers that a window must have to be judged; default 50",
     },
     "schedule": {
-        **{key: _SCHEDULE[key] for key in ("zone", "catch_up", "tries", "backoff")},
+        **{key: _SCHEDULE[key] for key in ("zone", "catch_up", "tries", "backoff", "at_most")},
         "parallel": "steps that run at once at most; default 2",
     },
     **{f"schedule.{step}": _SCHEDULE for step in STEPS},

@@ -123,14 +123,16 @@ def test_following_is_the_next_slot() -> None:
 def test_settings_become_schedules_in_the_order_of_the_steps() -> None:
     found = schedules_of({
         "zone": "Europe/Paris", "tries": 5, "watch": {"cron": "30 6 * * *"},
-        "ingest": {"every": "15m", "catch_up": "none", "tries": 2, "backoff": "10s"},
+        "ingest": {"every": "15m", "catch_up": "none", "tries": 2, "backoff": "10s", "at_most": "1h"},
+        "retrain": {"every": "1d"},
     })  # fmt: skip
 
     assert found == (
-        Schedule("ingest", 15 * MINUTE, "", "Europe/Paris", "none", 2, 10_000_000),
-        Schedule("watch", 0, "30 6 * * *", "Europe/Paris", "last", 5, MINUTE),
+        Schedule("ingest", 15 * MINUTE, "", "Europe/Paris", "none", 2, 10_000_000, HOUR),
+        Schedule("watch", 0, "30 6 * * *", "Europe/Paris", "last", 5, MINUTE, 6 * HOUR),
+        Schedule("retrain", 24 * HOUR, "", "Europe/Paris", "last", 5, MINUTE, 72 * HOUR),
     )
-    assert [one.words for one in found] == ["every 15m", "30 6 * * * Europe/Paris"]
+    assert [one.words for one in found] == ["every 15m", "30 6 * * * Europe/Paris", "every 1d"]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,7 @@ def test_settings_become_schedules_in_the_order_of_the_steps() -> None:
         ({"every": "1h", "catch_up": "some"}, "not known"),
         ({"every": "1h", "tries": 0}, "no whole number"),
         ({"every": "1h", "tries": True}, "no whole number"),
+        ({"every": "1h", "at_most": 6}, "not a length of time"),
     ],
 )
 def test_what_cannot_be_meant_says_where(said: dict[str, object], what: str) -> None:

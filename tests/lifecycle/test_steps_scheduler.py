@@ -143,6 +143,37 @@ def test_what_fails_is_tried_again_later_and_later_and_given_up_aloud(tmp_path: 
     assert "given up after 3 tries" in stage.told[-1][2] and "no such file" in stage.told[-1][2]
 
 
+def test_a_step_that_never_ends_is_stopped_tried_again_and_given_up_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(
+        tmp_path,
+        '[schedule]\nparallel = 1\n[schedule.ingest]\nevery = "1d"\ntries = 2\nat_most = "10m"\n'
+        '[schedule.watch]\nevery = "1d"\n',
+    )
+    seconds = [0.0]
+    monkeypatch.setattr(steps_scheduler, "stopwatch", lambda: seconds[0])
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, 24 * HOUR)
+    for _ in range(2):
+        seconds[0] += 599.0
+        stage.pass_(scheduler, 0)
+        assert not stage.begun[-1].asked
+        seconds[0] += 2.0
+        stage.pass_(scheduler, 0)
+        assert stage.begun[-1].asked and stage.names()[-1] == "ingest"
+        stage.begun[-1].code = -15
+        stage.pass_(scheduler, 0)
+        stage.pass_(scheduler, 2 * MINUTE)
+
+    assert stage.names() == ["ingest", "ingest", "watch"]
+    assert stage.states("ingest") == [("00:00", "given up")]
+    (run,) = runs_of(stage.ledger, Piece("ingest"))
+    assert run.said == "took longer than 10m"
+    assert stage.people_told == [["schedule", "tell"]]
+
+
 def test_people_are_told_when_a_step_is_given_up_and_when_it_works_again(tmp_path: Path) -> None:
     stage = Stage(tmp_path, '[schedule.watch]\nevery = "1h"\ntries = 2\nbackoff = "1m"\n')
     scheduler = stage.scheduler()
@@ -281,6 +312,33 @@ def test_steps_wait_for_those_before_them_and_scores_do_not_stop_each_other(tmp_
     assert stage.states("score", "win") == [("01:00", "done")]
     # The same moment, so that a run which had been written is not written again.
     assert [one.command for one in stage.begun if one.piece.score == "churn"] == [stage.begun[1].command] * 2
+
+
+def test_steps_wait_for_one_that_is_to_be_tried_again_and_not_longer(tmp_path: Path) -> None:
+    steps = "".join(f'[schedule.{step}]\nevery = "1d"\n' for step in ("ingest", "score", "watch", "retrain"))
+    stage = Stage(tmp_path, f'[schedule]\nparallel = 4\ntries = 2\nbackoff = "10m"\n{steps}')
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, 24 * HOUR)
+    stage.begun[0].code = 1
+    stage.pass_(scheduler, MINUTE)
+    stage.pass_(scheduler, 5 * MINUTE)
+    assert stage.names() == ["ingest"]  # nothing is scored on yesterday's data
+    assert scheduler.idle()  # `--once` does not wait for the second try
+    stage.pass_(scheduler, 10 * MINUTE)
+    assert stage.names() == ["ingest", "ingest"]
+    stage.begun[1].code = 1  # given up: they go on with what there is
+    stage.pass_(scheduler, MINUTE)
+    assert stage.names()[2:] == ["score churn", "score win"]
+
+    stage.begun[2].code, stage.begun[3].code = 0, 1
+    stage.pass_(scheduler, MINUTE)
+    assert len(stage.begun) == 4  # the watch waits for the score that is tried again
+    for _ in range(6):
+        stage.pass_(scheduler, 10 * MINUTE)
+        for step in stage.begun:
+            step.code = step.code or 0
+    assert stage.names()[4:] == ["score win", "watch", "retrain churn", "retrain win"]
 
 
 @pytest.mark.parametrize("parallel", [1, 2])

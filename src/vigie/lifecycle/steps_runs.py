@@ -186,6 +186,6 @@ def held_back(wanted: Todo, begun: Mapping[str, int]) -> bool:
 
     Args:
         wanted: A run that would begin.
-        begun: Earliest slot of each step that goes on or is about to begin.
+        begun: Earliest slot of each step that goes on, is to be tried again, or is about to begin.
     """
     return any(begun.get(step, wanted.since + 1) <= wanted.since for step in AFTER[wanted.piece.step])

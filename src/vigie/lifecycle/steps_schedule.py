@@ -31,6 +31,9 @@ LATE = 60_000_000
 MOST_MISSED = 1_000
 """With ``catch_up = "all"``: how many missed slots are made up for at most; the latest ones."""
 _SECOND = 1_000_000
+AT_MOST = {"retrain": 3 * 86_400 * _SECOND}
+"""How long a try may take where ``at_most`` does not say, µs of the machine's time; any other step: :data:`USUALLY`."""
+USUALLY = 6 * 3_600 * _SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Schedule:
         catch_up: Of slots that nobody ran: the last one alone, all of them in order, or none.
         tries: How often a run is tried at most.
         backoff: Pause before the second try, µs; each further one is twice as long.
+        at_most: How long a try may take, µs of the machine's time also where a project lives by a faster clock.
     """
 
     step: str
@@ -54,15 +58,12 @@ class Schedule:
     catch_up: CatchUp = "last"
     tries: int = 3
     backoff: int = 60 * _SECOND
+    at_most: int = USUALLY
 
     @property
     def words(self) -> str:
         """When, as ``vigie.toml`` says it."""
-        from vigie.definition import Window
-
-        if not self.every:
-            return f"{self.cron} {self.zone}"
-        return f"every {Window(self.every).label}"
+        return f"every {length_words(self.every)}" if self.every else f"{self.cron} {self.zone}"
 
 
 def schedules_of(said: Mapping[str, Any]) -> tuple[Schedule, ...]:
@@ -75,8 +76,15 @@ def schedules_of(said: Mapping[str, Any]) -> tuple[Schedule, ...]:
         SettingsError: One of them cannot be meant.
         MissingExtraError: ``cron`` needs cronsim.
     """
-    shared = {key: said[key] for key in ("zone", "catch_up", "tries", "backoff") if key in said}
+    shared = {key: said[key] for key in ("zone", "catch_up", "tries", "backoff", "at_most") if key in said}
     return tuple(_schedule(step, {**shared, **said[step]}) for step in STEPS if step in said)
+
+
+def length_words(length: int) -> str:
+    """A length of time, µs, as ``vigie.toml`` says it: ``6h``."""
+    from vigie.definition import Window
+
+    return Window(length).label
 
 
 def parallel_of(said: Mapping[str, Any]) -> int:
@@ -181,6 +189,7 @@ def _schedule(step: str, said: Mapping[str, Any]) -> Schedule:
         catch_up,
         _whole(said.get("tries", 3), "tries", where),
         _length(said.get("backoff", "1m"), "backoff", where),
+        _length(said["at_most"], "at_most", where) if "at_most" in said else AT_MOST.get(step, USUALLY),
     )
     if not every:
         _check_cron(found, where)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from vigie.clock import iso, rate_of
+from vigie.clock import iso, rate_of, stopwatch
 from vigie.errors import JournalError
 from vigie.lifecycle import steps_runs
 from vigie.lifecycle.steps import Piece, pieces_of
 from vigie.lifecycle.steps_runs import RUNNING, SKIPPED, Run, Todo
-from vigie.lifecycle.steps_schedule import Schedule, following, parallel_of, schedules_of
+from vigie.lifecycle.steps_schedule import Schedule, following, length_words, parallel_of, schedules_of
 
 if TYPE_CHECKING:
     from vigie.clock import Clock
@@ -55,6 +55,8 @@ class _Going:
     schedule: Schedule
     run: Run
     step: Step
+    since: float
+    late: str = ""  # that it took too long, once it was stopped for that
 
 
 def name_of_holder(project: Project) -> str:
@@ -128,10 +130,11 @@ class Scheduler:
         return self._pause(now)
 
     def idle(self) -> bool:
-        """Whether nothing goes on and nothing is due."""
+        """Whether nothing goes on and nothing can begin: what waits for a step that is tried again later is not waited for."""
         if self._telling is not None or self._news:
             return False
-        return not self._going and not any(todos[-1].run.state == RUNNING for todos in self._wanted(self._clock.now()))
+        now = self._clock.now()
+        return not self._going and not self._begins(self._wanted(now), now)
 
     def stop(self) -> None:
         """Ask what goes on to end. It is on record as going on, and is gone on with by the next scheduler."""
@@ -163,11 +166,17 @@ class Scheduler:
                 if not self._hold(going.piece, now):
                     self._told("error", name, "another scheduler has taken this run over; it is stopped here")
                     going.step.stop()
+                elif not going.late and stopwatch() - going.since > going.schedule.at_most / 1e6:
+                    # Seconds of the machine: what hangs does so by its clock. The step kills what does not end when asked.
+                    going.late = f"took longer than {length_words(going.schedule.at_most)}"
+                    self._told("error", name, f"run of {iso(going.run.slot)} {going.late}: it is stopped")
+                    going.step.stop()
                 continue
             if going.run not in steps_runs.runs_of(self._ledger, going.piece):  # another has taken it over
                 self._drop(name)
                 continue
-            run = steps_runs.ended(going.run, going.schedule, code, going.step.said or f"exit code {code}", now)
+            said = going.step.said or ("" if going.late else f"exit code {code}")
+            run = steps_runs.ended(going.run, going.schedule, code, ": ".join(filter(None, (going.late, said))), now)
             steps_runs.put(self._ledger, going.piece, [run], now)
             over = run.state == steps_runs.DONE and bool(steps_runs.given_up(self._known(going.piece)))
             self._news |= over or run.state == steps_runs.GIVEN_UP
@@ -191,17 +200,36 @@ class Scheduler:
         return sorted((todos for todos in found if todos), key=lambda todos: todos[-1].since)
 
     def _start(self, wanted: list[list[Todo]], now: int) -> None:
-        begun: dict[str, int] = {}
+        begins = [todos[-1].piece for todos in self._begins(wanted, now)]
+        for todos in wanted:
+            last = todos[-1]
+            if last.run.state == RUNNING and (last.piece not in begins or len(self._going) >= self._parallel):
+                continue
+            self._carry_out(last.piece, last.schedule, now)
+
+    def _begins(self, wanted: list[list[Todo]], now: int) -> list[list[Todo]]:
+        """Of what is *wanted*, the runs that wait for no step before them."""
+        # Of each step the earliest slot that goes on, is to be tried again, or is about to begin.
+        before: dict[str, int] = {}
+
+        def note(step: str, slot: int) -> None:
+            before[step] = min(slot, before.get(step, slot))
+
         for going in self._going.values():
-            begun[going.piece.step] = min(going.run.slot, begun.get(going.piece.step, going.run.slot))
+            note(going.piece.step, going.run.slot)
+        for schedule in self.schedules:
+            for piece in pieces_of(self._project, schedule.step):
+                for run in self._known(piece):
+                    if run.state == steps_runs.FAILED and run.next > now:
+                        note(piece.step, run.slot)
+        found = []
         for todos in wanted:
             last = todos[-1]
             if last.run.state == RUNNING:
-                waits = steps_runs.held_back(last, begun)
-                begun[last.piece.step] = min(last.since, begun.get(last.piece.step, last.since))
-                if waits or len(self._going) >= self._parallel:
-                    continue
-            self._carry_out(last.piece, last.schedule, now)
+                if not steps_runs.held_back(last, before):
+                    found.append(todos)
+                note(last.piece.step, last.since)
+        return found
 
     def _carry_out(self, piece: Piece, schedule: Schedule, now: int) -> None:
         """Do what is to be done with the runs of a piece, as the record stands once they are ours."""
@@ -223,7 +251,8 @@ class Scheduler:
                 continue
             again = f", try {run.tries} of {schedule.tries}" if run.tries > 1 else ""
             self._told("info", piece.name, f"run of {iso(run.slot)} begins{again}")
-            self._going[piece.name] = _Going(piece, schedule, run, self._begin(piece, piece.command(self._as_of(todo))))
+            step = self._begin(piece, piece.command(self._as_of(todo)))
+            self._going[piece.name] = _Going(piece, schedule, run, step, stopwatch())
         if piece.name not in self._going:
             self._give_back(piece)
 
