@@ -29,7 +29,7 @@ from vigie.lifecycle.watch_anomalies import api_looks, inference_looks, signals_
 from vigie.lifecycle.watch_hours import scored_hours
 from vigie.lifecycle.watching import watch_once
 from vigie.serving.metrics import SECONDS, STATUSES
-from vigie.serving.traffic import TOPIC, Traffic, hour_key
+from vigie.serving.traffic import BEFORE_500, STATUS_KEY, TOPIC, Traffic, hour_key, hours_of
 from vigie.watch.anomaly_codes import CODES
 from vigie.watch.incident import acknowledge
 from vigie.watch.season import HOUR
@@ -179,6 +179,38 @@ def broken_watcher(*_: object) -> list[Any]:
     raise JournalError("the record cannot be read", where="here")
 
 
+def test_a_fault_of_our_own_in_a_watcher_is_told_and_stops_no_other(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from vigie.lifecycle import watching
+
+    anomalies = next(one for one in watching.WATCHERS if one[0] == "anomalies")
+    monkeypatch.setattr(watching, "WATCHERS", (("wrong", __name__, "wrong_watcher"), anomalies))
+    shop.deliver(volume=0.2)
+    assert ringing(shop, ledger) == {"VGW490 wrong", "VGW401 orders"}
+    (told,) = [one for one in standing_of(ledger, "churn").ongoing if one.cause.code == "VGW490"]
+    assert "KeyError" in told.cause.words and told.cause.area == "steps"
+    assert "Traceback" in caplog.text
+
+
+def wrong_watcher(*_: object) -> list[Any]:
+    raise KeyError("x")
+
+
+def test_a_store_that_is_down_hides_nothing_but_itself(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vigie.errors import StoreError
+    from vigie.lifecycle import watch_anomalies
+
+    def down(*_: object) -> list[Any]:
+        raise StoreError("no connection", where="the store")
+
+    monkeypatch.setattr(watch_anomalies, "feature_looks", down)
+    shop.deliver(volume=0.2)
+    assert ringing(shop, ledger) == {"VGW490 feature store", "VGW401 orders"}
+
+
 # -- API -----------------------------------------------------------------------------------------------------------
 
 
@@ -197,9 +229,15 @@ class _Clock:
         return self.moment
 
 
-def answers(ok: float, failed: float = 0, refused: float = 0, slow: bool = False) -> dict[str, list[float]]:
-    by_status = [0.0] * len(STATUSES)
-    by_status[STATUSES.index(200)], by_status[STATUSES.index(503)], by_status[STATUSES.index(422)] = ok, failed, refused
+def answers(
+    ok: float,
+    failed: float = 0,
+    refused: float = 0,
+    slow: bool = False,
+    status: int = 503,
+    statuses: tuple[int, ...] = STATUSES,
+) -> dict[str, list[float]]:
+    by_status = [{200: ok, status: failed, 422: refused}.get(one, 0.0) for one in statuses]
     buckets = [0.0] * (len(SECONDS) + 1)
     buckets[SECONDS.index(0.5 if slow else 0.01)] = ok + failed + refused
     return {"score": by_status, "score seconds": buckets}
@@ -219,8 +257,6 @@ def test_what_workers_count_is_added_up_by_the_hour(shop: Shop, ledger: Ledger) 
     second.values = answers(25)
     for worker in workers:
         worker.stop()
-    from vigie.serving.traffic import hours_of
-
     hours = hours_of(ledger.facts(TOPIC))
     ok = STATUSES.index(200)
     assert {hour: sums["score"][ok] for hour, sums in hours.items()} == {
@@ -237,7 +273,8 @@ def weeks_of_traffic(ledger: Ledger, now: int) -> None:
     facts = {}
     for at in range(now - 28 * DAY, now // HOUR * HOUR, HOUR):
         usual = 400 * (1.2 + np.sin(at // HOUR % 24 / 24 * 2 * np.pi))
-        facts[f"{hour_key(at)} a"] = answers(float(r.poisson(usual)), float(r.poisson(0.3)), float(r.poisson(4)))
+        counts = [float(r.poisson(mean)) for mean in (usual, 0.3, 4)]
+        facts[f"{hour_key(at)} a"] = answers(*counts, statuses=BEFORE_500)  # as facts were before they said it
     for key in list(facts):
         ledger.put_facts(TOPIC, now, {key: facts[key]})
 
@@ -247,19 +284,20 @@ def weeks_of_traffic(ledger: Ledger, now: int) -> None:
     [
         (answers(420, 1, 4), set()),
         (answers(420, 60, 4), {"VGW301"}),
+        (answers(0, 420, 4, status=500), {"VGW301"}),
         (answers(420, 0, 90), {"VGW304"}),
         (answers(420, slow=True), {"VGW302"}),
         (answers(20), {"VGW303"}),
         ({}, {"VGW303"}),
         (answers(4_000), {"VGW303"}),
     ],
-    ids=["ordinary", "errors", "refusals", "slow", "few", "none", "many"],
+    ids=["ordinary", "errors", "own", "refusals", "slow", "few", "none", "many"],
 )
 def test_an_hour_of_the_api(tmp_path: Path, hour: dict[str, list[float]], expected: set[str]) -> None:
     ledger, now = SqliteLedger(tmp_path / "ledger.db"), 20_000 * DAY
     weeks_of_traffic(ledger, now)
     if hour:
-        ledger.put_facts(TOPIC, now, {f"{hour_key(now)} a": hour})
+        ledger.put_facts(TOPIC, now, {f"{hour_key(now)} a": {STATUS_KEY: list(STATUSES), **hour}})
     found = signals_of(list(api_looks(ledger, now + HOUR + 1)), "churn", 0.1)
     assert {one.code for one in found if one.rings} == expected
     assert {one.code for one in found} >= {"VGW303"}
@@ -377,14 +415,17 @@ def test_settings_that_cannot_be_meant(tmp_path: Path, line: str, says: str) -> 
         policy_of(Shop(tmp_path, f"[watch]\n{line}\n").opened())
 
 
-def test_a_server_leaves_what_it_answered_for_the_watch(tmp_path: Path) -> None:
+def test_a_server_leaves_what_it_answered_for_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fastapi.testclient import TestClient
     from rollout_shop import VALUES, bundle_of, make_project, opened, register
 
+    from vigie.bundle import Scorer
     from vigie.clock import SystemClock
     from vigie.lifecycle.serve import make_app, plan_project
     from vigie.serving import ServingSettings
-    from vigie.serving.traffic import hours_of
+
+    def runs_out(*_: Any) -> None:
+        raise MemoryError
 
     make_project(tmp_path)
     project = opened(tmp_path)
@@ -392,6 +433,8 @@ def test_a_server_leaves_what_it_answered_for_the_watch(tmp_path: Path) -> None:
     with TestClient(make_app(plan_project(opened(tmp_path, SystemClock()), ["churn"]), ServingSettings())) as client:
         for body in ({"values": VALUES}, {"values": VALUES}, {"values": {}}):
             client.post("/v1/score", json=body)
+        monkeypatch.setattr(Scorer, "score_one", runs_out)
+        client.post("/v1/score", json={"values": VALUES})
     (hour,) = hours_of(ledger_of(project).facts(TOPIC)).values()
     by_status = dict(zip(STATUSES, hour["score"], strict=True))
-    assert (by_status[200], by_status[422], sum(hour["score seconds"])) == (2, 1, 3)
+    assert (by_status[200], by_status[422], by_status[500], sum(hour["score seconds"])) == (2, 1, 1, 4)

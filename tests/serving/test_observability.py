@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from vigie.bundle import Scorer
 from vigie.clock import FixedClock
 from vigie.errors import SettingsError
 from vigie.journal import PredictionJournal
@@ -55,6 +56,38 @@ def test_what_happened_is_counted(client: TestClient, values: dict[str, Any], se
     model = (("bundle", served.bundle.hash), ("score", "churn"), ("version", "3"))
     assert found["vigie_model_info", model] == 1
     assert any(name == "process_resident_memory_bytes" for name, _ in found)
+
+
+def test_an_error_of_our_own_is_answered_counted_and_in_the_log(
+    client: TestClient, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Scorer, "score_one", fails)
+    monkeypatch.setattr("vigie.serving.app.card_of", fails)
+    monkeypatch.setattr("vigie.serving.v2_route.metadata_of", fails)
+    asked = {
+        "one": client.post("/v1/score", json={"values": values}, headers={"x-request-id": "one"}),
+        "many": client.post("/v1/score", json={"customers": [{"values": values}] * 3, "request_id": "many"}),
+        "mlflow": client.post("/invocations", json={"instances": [values]}, headers={"x-request-id": "mlflow"}),
+        "model": client.get("/v2/models/churn", headers={"x-request-id": "model"}),
+        "models": client.get("/v1/models", headers={"x-request-id": "models"}),
+    }
+    monkeypatch.setattr(client.app.gate, "enter", fails)  # type: ignore[attr-defined]
+    asked["gate"] = client.get("/healthz", headers={"x-request-id": "gate"})
+    monkeypatch.undo()
+    for name, answer in asked.items():
+        assert (answer.status_code, answer.headers["x-request-id"]) == (500, name)
+        assert "no room" not in answer.text and "an error of the server's own" in answer.text
+        assert any(f"request {name} " in one.getMessage() and one.exc_info for one in caplog.records)
+    assert asked["one"].json()["detail"][0]["field"] == "server" and "error" in asked["model"].json()
+
+    found = series(client)
+    assert found["vigie_requests_total", (("route", "score"), ("status", "500"))] == 2
+    assert found["vigie_requests_total", (("route", "invocations"), ("status", "500"))] == 1
+    assert found["vigie_requests_total", (("route", "other"), ("status", "500"))] == 3
+    assert found["vigie_errors_total", (("kind", "server"),)] == 6
 
 
 def test_two_apps_do_not_share_counters(client: TestClient, served: Served, client_of: ClientOf) -> None:
@@ -129,7 +162,7 @@ def test_the_description_is_whole(client: TestClient, served: Served) -> None:
     values = schemas["churn_values"]
     assert list(values["properties"]) == list(served.kinds) and values["required"] == ["customers_worth"]
     assert values["properties"]["customers_country"]["examples"] == ["BE", "DE", "FR"]
-    assert set(document["paths"]["/v1/score"]["post"]["responses"]) == {"200", "404", "413", "415", "422", "503"}
+    assert set(document["paths"]["/v1/score"]["post"]["responses"]) == {"200", "404", "413", "415", "422", "500", "503"}
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: TestClient) -> None:

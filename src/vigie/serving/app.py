@@ -28,6 +28,7 @@ from vigie.serving.events_batcher import EventBatcher
 from vigie.serving.events_metrics import EventMetrics
 from vigie.serving.events_receiver import EventReceiver
 from vigie.serving.events_route import EventsRoute
+from vigie.serving.failures import Failures
 from vigie.serving.features_route import FeaturesRoute, ServedFeatures
 from vigie.serving.idempotency import Idempotency
 from vigie.serving.invocations import InvocationAnswer, read_invocation
@@ -63,12 +64,14 @@ class ScoringApp(FastAPI):
     """FastAPI, asked only for the paths that are not in :attr:`plain`.
 
     Attributes:
+        failures: Answers where something failed that nobody expected.
         gate: What every request passes first. FastAPI's middleware would not see those of :attr:`plain`.
         plain: Plain ASGI applications by exact path.
         below_v2: Likewise for whatever is below ``/v2``.
         observed: What is around every request: logs, traces; ``None``: nothing is.
     """
 
+    failures: Failures
     gate: Gate
     plain: dict[str, ASGIApp]
     below_v2: ASGIApp
@@ -83,7 +86,11 @@ class ScoringApp(FastAPI):
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, whoever looks on."""
         if scope["type"] == "http":
-            passed = await self.gate.enter(scope, send)
+            try:
+                passed = await self.gate.enter(scope, send)
+            except Exception:  # noqa: BLE001 - answered, counted and logged
+                await self.failures.tell(scope, send)
+                return
             if passed is None:
                 return
             send = passed
@@ -238,6 +245,8 @@ def create_app(
             await asyncio.to_thread(shipping.stop)
 
     app = ScoringApp(title=_title(models), version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.failures = Failures(clock, metrics)
+    app.add_middleware(app.failures.around)
     app.gate = gate
     app.observed = _around(app.answer, requests, tracing)
     app.plain = {

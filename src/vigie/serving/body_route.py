@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from vigie.clock import Clock, stopwatch
 from vigie.journal import new_identifier
 from vigie.serving.metrics import Metrics
-from vigie.serving.refusal import Refusal, RequestError, refused
+from vigie.serving.refusal import Refusal, RequestError, of_our_own, refused
 from vigie.serving.request_id import request_id_of
 from vigie.serving.security.grant import CALLER, Grant
 
@@ -133,8 +133,9 @@ class BodyRoute(ABC):
                 answer, kind = found.body, found.headers
             else:
                 answer = encode(found)
-        except RequestError as problem:
+        except Exception as error:  # noqa: BLE001 - answered, counted and logged
             posted.request_id = posted.request_id or new_identifier(now)
+            problem = error if isinstance(error, RequestError) else of_our_own(posted.request_id)
             status, told = self.refusal(problem, posted.request_id)
             answer = encode(told)
             if status == 503:

@@ -15,6 +15,7 @@ _REFUSALS = {
     "413": "Too many events, or too long a body",
     "415": "Another media type is needed",
     "422": "The request does not fit: every detail names a field, the reason and a remedy",
+    "500": "An error of the server's own; its log has it by the request's id",
     "503": "Not kept, or not online yet: send them again, nothing is counted twice",
 }
 

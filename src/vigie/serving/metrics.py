@@ -24,7 +24,7 @@ from vigie.serving.settings import ServingSettings
 SCORING = ("score", "invocations", "v2", "events", "features")
 OTHER, READ = "other", "read"
 ROUTES = (*SCORING, OTHER)
-STATUSES = (200, 400, 401, 403, 404, 405, 413, 415, 422, 429, 503)
+STATUSES = (200, 400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503)
 SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram's buckets."""
 
@@ -121,7 +121,7 @@ class Metrics(Collector):
         self._cells[self._looked_up_at[score]] += customers
 
     def error(self, kind: str) -> None:
-        """One request was refused; *kind* is of :data:`~vigie.serving.refusal.KINDS`."""
+        """One request was not answered; *kind* is of :data:`~vigie.serving.refusal.KINDS`."""
         self._cells[self._error_at[kind]] += 1
 
     def also(self, collector: Collector) -> None:
@@ -162,7 +162,7 @@ class Metrics(Collector):
         for score, at in self._looked_up_at.items():
             looked_up.add_metric([score], totals[at])
         yield looked_up
-        errors = CounterMetricFamily("vigie_errors", "Requests refused, by what was wrong.", labels=["kind"])
+        errors = CounterMetricFamily("vigie_errors", "Requests not answered, by what was wrong.", labels=["kind"])
         for kind, at in self._error_at.items():
             errors.add_metric([kind], totals[at])
         yield errors

@@ -28,6 +28,7 @@ _REFUSALS = {
     "413": "The request is too long",
     "415": "Another media type is needed",
     "422": "The request does not fit: every detail names a field, the reason and a remedy",
+    "500": "An error of the server's own; its log has it by the request's id",
     "503": "Nothing could be recorded or looked up, so nothing was scored; try again",
 }
 _GROUPS = ("scoring", "features", "events", "models", "MLflow and SageMaker", TAG, "health")

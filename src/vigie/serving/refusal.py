@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 
 import msgspec
 
 from vigie.errors import FeatureError, InputError, JournalError, VigieError
+
+log = logging.getLogger(__name__)
 
 LONGEST = 300
 """Characters of a reason at most: an answer does not repeat a whole request."""
@@ -46,7 +49,7 @@ class RequestError(Exception):
         status: HTTP status.
         details: What is wrong, at least one.
         kind: Label of the errors' counter: ``input``, ``customer``, ``model``, ``journal``, ``features``, ``protocol``,
-            ``events``, ``authentication``, ``authorization``, ``limit``.
+            ``events``, ``authentication``, ``authorization``, ``limit``; ``server`` for an error of our own.
     """
 
     def __init__(self, status: int, details: Sequence[Detail], kind: str) -> None:
@@ -56,6 +59,7 @@ class RequestError(Exception):
 
 KINDS = (
     "input", "customer", "model", "journal", "features", "protocol", "events", "authentication", "authorization", "limit",
+    "server",
 )  # fmt: skip
 """Every ``kind`` of :class:`RequestError`."""
 
@@ -63,6 +67,13 @@ KINDS = (
 def refused(status: int, field: str, reason: str, remedy: str = "", kind: str = "input") -> RequestError:
     """A problem with one detail."""
     return RequestError(status, [Detail(field, shorten(reason), shorten(remedy))], kind)
+
+
+def of_our_own(request_id: str) -> RequestError:
+    """What a caller is told of an error that nobody expected. Asked where it is handled: the log gets all of it."""
+    log.exception("request %s could not be answered", request_id)
+    remedy = "try again; whoever runs the server finds it in its log by this request's id"
+    return refused(500, "server", "an error of the server's own", remedy, "server")
 
 
 def from_error(error: VigieError) -> RequestError:

@@ -15,9 +15,14 @@ from typing import Any, Protocol
 from vigie.clock import DAY, Clock, iso
 from vigie.errors import VigieError
 from vigie.journal.ledger import Ledger
+from vigie.serving.metrics import STATUSES
 
 TOPIC = "api hours"
 """Of the facts. Keys are the hour and the worker, ``"2026-11-21T14 3f…"``."""
+STATUS_KEY = "statuses"
+"""Name in a fact: which statuses its counts by status are of, in their order."""
+BEFORE_500 = (200, 400, 401, 403, 404, 405, 413, 415, 422, 429, 503)
+"""Those of facts that do not say so."""
 HOUR = DAY // 24
 KEEP = 70 * DAY
 EVERY_SECONDS = 60.0
@@ -101,7 +106,8 @@ class Traffic:
             if self._ledger is None:
                 self._ledger = self._open()
                 self._ledger.drop_facts(TOPIC, hour_key(now - KEEP))
-            self._ledger.put_facts(TOPIC, now, {f"{hour_key(self._hour * HOUR)} {self._worker}": dict(self._sums)})
+            body = {STATUS_KEY: list(STATUSES), **self._sums}
+            self._ledger.put_facts(TOPIC, now, {f"{hour_key(self._hour * HOUR)} {self._worker}": body})
             self._unwritten = False
         except VigieError as error:
             log.warning("what was counted is written later: %s", error)
@@ -117,13 +123,23 @@ def hour_key(moment: int) -> str:
 
 
 def hours_of(facts: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
-    """What all workers counted, by hour and name."""
+    """What all workers counted, by hour and name; answers by status in the order of ``STATUSES``, whatever release counted them."""
     hours: dict[str, dict[str, list[float]]] = {}
     for key, body in facts.items():
         sums = hours.setdefault(key.partition(" ")[0], {})
+        statuses = body.get(STATUS_KEY, BEFORE_500)
         for name, values in body.items():
+            if name == STATUS_KEY:
+                continue
+            if not name.endswith(" seconds"):
+                values = _by_status(values, statuses)
             sums[name] = _added(sums.get(name), values)
     return hours
+
+
+def _by_status(values: Sequence[float], statuses: Sequence[int]) -> list[float]:
+    counts = dict(zip(statuses, values, strict=False))
+    return [counts.get(status, 0.0) for status in STATUSES]
 
 
 def _added(sums: Sequence[float] | None, more: Sequence[float]) -> list[float]:

@@ -17,6 +17,7 @@ _REFUSALS = {
     "404": "No such score, or no such version of it",
     "413": "The request is too long",
     "415": "Another media type is needed",
+    "500": "An error of the server's own; its log has it by the request's id",
     "503": "Nothing could be recorded or looked up, so nothing was scored; try again",
 }
 

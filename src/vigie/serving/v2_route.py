@@ -20,7 +20,8 @@ from vigie.journal import new_identifier
 from vigie.serving.body_route import BodyRoute, Posted
 from vigie.serving.messages import moment_asked
 from vigie.serving.metrics import Metrics
-from vigie.serving.refusal import RequestError, refused
+from vigie.serving.refusal import RequestError, of_our_own, refused
+from vigie.serving.request_id import request_id_of
 from vigie.serving.scoring import Answering, Asked
 from vigie.serving.security.grant import check_rows
 from vigie.serving.settings import ServingSettings
@@ -82,19 +83,20 @@ class V2Routes:
             await self._infer(scope, receive, send)
             return
         more: list[tuple[bytes, bytes]] = []
+        request_id = request_id_of(dict(scope["headers"])) or new_identifier(self._clock.now())
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 more = [(b"allow", b"GET, HEAD")]
                 raise refused(405, "method", f"{scope['method']} is not answered here", "send GET", "protocol")
             status, answer = self._told(path)
-        except RequestError as problem:
+        except Exception as error:  # noqa: BLE001 - answered, counted and logged
+            problem = error if isinstance(error, RequestError) else of_our_own(request_id)
             self._metrics.error(problem.kind)
             self._metrics.refusal(problem.status)
             status, answer = problem.status, error_of(problem.details)
         body = msgspec.json.encode(answer)
-        request_id = new_identifier(self._clock.now()).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        headers += [(b"x-request-id", request_id), *more]
+        headers += [(b"x-request-id", request_id.encode()), *more]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
