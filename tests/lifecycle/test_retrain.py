@@ -27,8 +27,10 @@ from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.renewal import renewals_of, stream_of
 from vigie.lifecycle.reproduce import reproduce
-from vigie.lifecycle.rollout import ledger_of, promote, roll_back, standing_of
+from vigie.lifecycle.rollout import ledger_of, plan_rollout, promote, roll_back, standing_of, start_rollout
+from vigie.lifecycle.rollout_decide import decide
 from vigie.lifecycle.train import train_score
+from vigie.release import Apart
 from vigie.training.gate import GateCheck, GateVerdict
 from vigie.watch.signal import Area, Signal
 
@@ -59,10 +61,12 @@ def let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     verdict(monkeypatch, passes=True)
 
 
-def verdict(monkeypatch: pytest.MonkeyPatch, *, passes: bool) -> None:
+def verdict(monkeypatch: pytest.MonkeyPatch, *, passes: bool, apart: dict[str, float] | None = None) -> None:
     found = GateCheck("value", passes, 0.1, 0.05, 0.2, -0.01, "it brings +0.1" if passes else "it brings no more")
     monkeypatch.setattr(
-        room, "gate", lambda *_, tries=1, **__: GateVerdict(passes, (found,), 100, 90, tries, 0.03, "champion")
+        room,
+        "gate",
+        lambda *_, tries=1, **__: GateVerdict(passes, (found,), 100, 90, tries, 0.03, "champion", apart or {}),
     )
 
 
@@ -247,6 +251,45 @@ def test_a_rollout_that_ends_while_watchers_look_is_followed_and_nothing_begins(
     assert room.retrain(opened(folder, NOW + 30 * DAY), ledger, "churn", options=quick()).began
 
 
+def shadowed(ledger: Ledger, more: float, n: int = 3_000) -> None:
+    """A server scored *n* customers by both: it acts on so many more, with scores above an edge."""
+    from vigie.release.cells import TO_ACT, UNITS, UP, shadow_cells
+
+    cells = shadow_cells()
+    cells[UNITS], cells[TO_ACT], cells[UP + 12] = n, more * n, more * n
+    rollout = standing_of(ledger, "churn").rollout
+    ledger.put_counts(rollout.id, "a server", NOW, {"0/shadow": cells})  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("served", "ends"), [(0.2, ""), (0.5, "rolled back")])
+def test_a_renewal_that_adapted_is_not_rolled_back_for_what_the_gate_saw(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, served: float, ends: str
+) -> None:
+    """With the defaults of [rollout]: it acts on 20 points more, and the gate has proved that it is worth it."""
+    verdict(monkeypatch, passes=True, apart=Apart(0.2, 0.2, 0.22, 0.0, 0.22, 0.0).to_data())
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"')
+    (folder / "vigie.toml").write_text(text)
+    project, ledger = opened(folder), ledger_of(opened(folder))
+    renew(project, ledger)
+    shadowed(ledger, served)
+    decide(ledger, "churn", NOW + 1)
+    rollout = standing_of(ledger, "churn").rollout
+    assert rollout is not None
+    if ends:
+        assert rollout.status == ends and "beyond what the gate saw" in rollout.reason
+    else:
+        assert rollout.running, rollout.reason
+    shown = CliRunner().invoke(program, ["rollout", "status", "--project", str(folder)])
+    assert "the gate saw scores 0.2 apart, +20.0%" in " ".join(shown.output.split())
+    # The same version begun by a person is held against the champion as it is.
+    if rollout.running:
+        roll_back(project, ledger, "churn", "")
+    start_rollout(project, ledger, plan_rollout(project, "churn", version=2))
+    shadowed(ledger, 0.2)
+    decide(ledger, "churn", NOW + 1)
+    assert standing_of(ledger, "churn").rollout.status == "rolled back"  # type: ignore[union-attr]
+
+
 class Killed(BaseException):
     """As if by kill -9: nobody catches it."""
 
@@ -413,6 +456,21 @@ def test_the_real_gate_judges_on_rows_that_neither_learned_from(folder: Path) ->
     assert {"risk low", "risk high"} <= set(both.slices)
     assert all(mask.shape == both.labels.shape for mask in both.slices.values())
     found = gate_room.gate(made.result, project.registry.fetch("churn"))
+    from vigie.bundle import Scorer
+    from vigie.release.cells import SCORE_EDGES
+
+    # What it saw of scores and decisions, as a server would give them.
+    data, index = made.result.training_set, made.result.test_index[both.rows]
+    columns = {name: values.take(index) for name, values in {**data.extras, **data.features}.items()}
+    acts, scores = [], []
+    for bundle in (load_bundle(project.registry.fetch("churn")), made.result.bundle):
+        p = Scorer(bundle).probability(columns, len(index))
+        gain = made.result.test_payoff.take(both.rows).gain(p)
+        acts.append((gain >= bundle.decision.request_cut).mean())
+        scores.append((p[:, None] > np.asarray(SCORE_EDGES)).mean(axis=0))
+    assert found.apart["difference"] == pytest.approx(acts[1] - acts[0])
+    assert found.apart["distance"] == pytest.approx(np.abs(scores[1] - scores[0]).max()) and found.apart["distance"] > 0
+    assert found.to_data()["apart"] == found.apart
     value = found.checks[0].value
     assert value == pytest.approx(float(np.mean(both.challenger.money - both.champion.money)))
     assert not kinds(ledger)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vigie.errors import SettingsError
-from vigie.release import Concurrent, Evidence, Guardrails, judge, seen_after
+from vigie.release import Apart, Concurrent, Evidence, Guardrails, apart_of, judge, seen_after
 from vigie.release import power as power_module
 from vigie.release.cells import (
     ARM_CELLS,
@@ -119,6 +119,54 @@ def test_the_shadow_alone_shows_errors_scores_and_decisions() -> None:
     cells[ERRORS], cells[TO_ACT], cells[UP + 3], cells[DOWN + 3] = 30, 150, 300, 50
     loud = {one.guardrail: one.state for one in judge(Evidence(shadow=cells), Guardrails())}
     assert loud == {"errors": "harmful", "latency": "open", "scores": "harmful", "decisions": "harmful"}
+
+
+def both_scored(more: float, fewer: float = 0.0, n: int = 3_000) -> Evidence:
+    """A shadow in which a share of the customers is turned to acting, with scores above an edge, and another away from it."""
+    from vigie.release.cells import DOWN, TO_ACT, TO_LEAVE, UP
+
+    cells = np.zeros(SHADOW_CELLS)
+    cells[UNITS], cells[TO_ACT], cells[TO_LEAVE] = n, more * n, fewer * n
+    cells[UP + 12], cells[DOWN + 12] = more * n, fewer * n
+    return Evidence(shadow=cells)
+
+
+def test_what_the_gate_saw_is_no_harm_and_what_goes_beyond_is() -> None:
+    saw = Apart(distance=0.2, difference=0.2, higher=0.22, lower=0.0, more=0.22, fewer=0.0)
+    renewal = Guardrails().beside(saw)
+
+    def states(evidence: Evidence, rails: Guardrails) -> set[str]:
+        return {one.state for one in judge(evidence, rails) if one.guardrail in ("scores", "decisions")}
+
+    assert states(both_scored(0.2), Guardrails()) == {"harmful"}
+    assert states(both_scored(0.2), renewal) == {"passed"}
+    assert states(both_scored(0.4), renewal) == {"harmful"}
+    assert states(both_scored(0.0), renewal) == {"passed"}  # nearer to the champion than was thought
+    assert states(both_scored(0.0, 0.2), renewal) == {"harmful"}  # the other way round was not seen
+    decisions = next(one for one in judge(both_scored(0.2), renewal) if one.guardrail == "decisions")
+    assert decisions.allowed == "0.27 more or 0.05 less: 0.05 beyond what the gate saw"
+    # Between two arms, too, and where hardly anything is left to bet on.
+    assert states(Evidence(), Guardrails().beside(Apart(1.0, 1.0, 1.0, 1.0, 1.0, 1.0))) == {"open"}
+    assert Guardrails.of({"seen": 1.0}).seen is None
+
+
+def test_how_far_two_models_lie_apart_is_what_the_guardrails_measure() -> None:
+    r = np.random.default_rng(3)
+    n, who = 4_000, np.repeat(np.arange(2_000), 2)
+    old = 1 / (1 + np.exp(-r.normal(-1, 1, n)))
+    new = 1 / (1 + np.exp(-r.normal(-0.2, 1, n)))
+    found = apart_of((old, old > 0.4), (new, new > 0.4), who)
+    assert found is not None
+    edges = np.asarray(SCORE_EDGES)[:, None]
+    assert found.distance == pytest.approx(np.abs((new > edges).mean(axis=1) - (old > edges).mean(axis=1)).max())
+    assert found.difference == pytest.approx((new > 0.4).mean() - (old > 0.4).mean())
+    assert found.distance < found.higher < found.distance + 0.03 and found.lower < 0.02
+    assert found.difference < found.more < found.difference + 0.03 and found.fewer == 0.0
+    # Rows of one customer are no more evidence than one.
+    twice = apart_of(*((np.repeat(p, 9), np.repeat(p > 0.4, 9)) for p in (old, new)), np.repeat(who, 9))
+    assert twice is not None and twice.more == pytest.approx(found.more)
+    assert Apart.from_data(found.to_data()) == found
+    assert apart_of((old[:0], old[:0] > 0), (old[:0], old[:0] > 0), who[:0]) is None
 
 
 def test_a_guardrail_that_is_off_shares_no_error_with_the_others() -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from vigie.errors import RegistryError, SettingsError
-from vigie.release import Evidence, Guardrails, Move, Rollout, Standing, Verdict, folded, next_move, plan_of
+from vigie.release import Apart, Evidence, Guardrails, Move, Rollout, Standing, Verdict, folded, next_move, plan_of
 from vigie.release.rollout import started
 
 SECOND = 1_000_000
@@ -137,6 +137,8 @@ def test_a_plan_survives_the_ledger() -> None:
     plan = plan_of("canary", SAID, rails)
     assert book.write(started("r", "1", "2", plan), 0).plan == plan
     assert "errors" not in plan.rails.judged
+    seen = plan_of("canary", SAID, RAILS.beside(Apart(0.2, 0.1, 0.3, 0.0, 0.2, 0.0)))
+    assert book.write(started("s", "1", "2", seen), 0).plan == seen
 
 
 def test_the_strategies() -> None:

@@ -214,6 +214,10 @@ def _show_status(found: RolloutStatus) -> None:
     )
     if rollout.reason:
         screen.say(escape(rollout.reason))
+    if rollout.plan.rails.seen is not None:
+        screen.say(
+            f"[dim]a renewal; the gate saw {escape(rollout.plan.rails.seen.words)}: no harm, what goes beyond that is[/]"
+        )
     if rollout.running:
         _show_steps(rollout.plan, rollout.step)
         counted, had = (one.get(rollout.step, 0) for one in (found.evidence.units, found.evidence.challenged))

@@ -12,14 +12,44 @@ import numpy as np
 from vigie.errors import BundleError, InputError, SettingsError
 
 if TYPE_CHECKING:
-    from vigie.bundle import Bundle
+    from vigie.bundle import Bundle, Scorer
+    from vigie.definition import Score
+    from vigie.economics import PayoffValues
+    from vigie.features.values import Columns
     from vigie.release import Apart
     from vigie.training import TrainingResult
+    from vigie.training.capacity import Capacity
     from vigie.training.gate import GateOptions, GateVerdict, Side
 
 MOST_SLICES = 40
 """Levels of one column that are looked at, the largest first."""
 _WHERE = "[retrain]"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tested:
+    """The test rows of a training, *n* of them.
+
+    Attributes:
+        columns: Inputs and all that payoff and slices read.
+        payoff: Cost matrix of each row.
+        labels: Outcomes, 0 or 1, shape (n,).
+        moments: Of each row, µs, shape (n,).
+        customers: Key of each row's customer, shape (n,).
+        capacity: Of their moments, as far as these rows may use it.
+    """
+
+    columns: Columns
+    payoff: PayoffValues
+    labels: np.ndarray
+    moments: np.ndarray
+    customers: np.ndarray
+    capacity: Capacity
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """First and last moment, µs."""
+        return (int(self.moments.min()), int(self.moments.max())) if len(self.moments) else (0, 0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,71 +113,119 @@ def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
         BundleError: It cannot be read.
     """
     from vigie.bundle import Scorer, load_bundle
-    from vigie.definition import At
-    from vigie.release import apart_of
     from vigie.training.capacity import Capacity
+
+    data, test = result.training_set, result.test_index
+    rows = Tested(
+        columns={name: values.take(test) for name, values in {**data.extras, **data.features}.items()},
+        payoff=result.test_payoff,
+        labels=result.test_labels,
+        moments=result.test_moments,
+        customers=data.customers[test].astype(str),
+        capacity=Capacity.of(_limit(data.score), data.moments).take(test),
+    )
+    scorer = Scorer(load_bundle(champion) if isinstance(champion, Path) else champion)
+    return beside(Scorer(result.bundle), scorer, data.score, rows)
+
+
+def beside(challenger: Scorer, champion: Scorer, score: Score, tested: Tested) -> Sides:
+    """Both models on those test rows of the challenger's training that the champion did not learn from.
+
+    An outcome runs on for a horizon: a row that begins before the last outcome was over which the champion learned from has a
+    part of it, of the same customer. So judging begins where that outcome ended, as the test of a training does.
+
+    Args:
+        challenger: The new one.
+        champion: The one in use.
+        score: Bound.
+        tested: Test rows of the challenger's training.
+
+    Raises:
+        InputError: The champion reads other inputs and cannot be compared.
+    """
+    from vigie.release import apart_of
     from vigie.training.gate import Side
     from vigie.training.metrics import realised
 
-    data, test = result.training_set, result.test_index
-    scorer = Scorer(load_bundle(champion) if isinstance(champion, Path) else champion)
-    until = scorer.bundle.lineage.get("split", {}).get("train_until")
-    in_time = scorer.bundle.lineage.get("split", {}).get("kind") == "out_of_time"
-    new = in_time and until is not None and data.score.has_time
-    rows = np.flatnonzero(result.test_moments > int(until)) if new else np.arange(len(test))
-    columns = {name: values.take(test) for name, values in {**data.extras, **data.features}.items()}
-    decision = data.score.decision
-    limit = None if isinstance(data.score.moments, At) else decision.capacity
-    capacity = Capacity.of(limit, data.moments).take(test)
+    split = champion.bundle.lineage.get("split", {})
+    until = split.get("train_until")
+    new = split.get("kind") == "out_of_time" and until is not None and score.has_time
+    n = len(tested.labels)
+    horizon = score.horizon.microseconds if score.horizon is not None else 0
+    # Without a horizon a row of the last moment itself was learned from.
+    later = tested.moments >= int(until or 0) + max(horizon, 1)
+    rows = np.flatnonzero(later) if new else np.arange(n)
 
     # A request cannot be compared with the others of its moment: it is acted on by a cut of its own.
     asked: list[tuple[np.ndarray, np.ndarray]] = []
 
     def side(of: Scorer) -> Side:
-        probability = of.probability(columns, len(test))
-        gain = np.broadcast_to(result.test_payoff.gain(probability), len(test))
-        act = capacity.act(gain, of.bundle.decision.min_gain, np.arange(len(test)))
+        probability = of.probability(tested.columns, n)
+        gain = np.broadcast_to(tested.payoff.gain(probability), n)
+        act = tested.capacity.act(gain, of.bundle.decision.min_gain, np.arange(n))
         asked.append((probability[rows], gain[rows] >= of.bundle.decision.request_cut))
-        return Side(realised(result.test_payoff, act, result.test_labels)[rows], probability[rows], act[rows])
+        return Side(realised(tested.payoff, act, tested.labels)[rows], probability[rows], act[rows])
 
-    before, after = side(scorer), side(Scorer(result.bundle))
-    customers = data.customers[test][rows].astype(str)
+    before, after = side(champion), side(challenger)
+    customers = tested.customers[rows]
+    columns = {name: values.take(rows) for name, values in tested.columns.items()}
     return Sides(
         challenger=after,
         champion=before,
         rows=rows,
         customers=customers,
-        labels=result.test_labels[rows],
-        slices=_slices(result, rows, scorer.bundle, before),
+        labels=tested.labels[rows],
+        slices=_slices(score, columns, len(rows), champion.bundle, before),
         seen=not new,
         apart=apart_of(asked[0], asked[1], np.unique(customers, return_inverse=True)[1]),
     )
 
 
-def _slices(result: TrainingResult, rows: np.ndarray, champion: Bundle, before: Side) -> dict[str, np.ndarray]:
+def _limit(score: Score) -> int | None:
+    from vigie.definition import At
+
+    return None if isinstance(score.moments, At) else score.decision.capacity
+
+
+def _slices(score: Score, columns: Columns, n: int, champion: Bundle, before: Side) -> dict[str, np.ndarray]:
     """The champion's risk segments, the declared segments, and the groups that the policy of fairness names."""
     from vigie.bundle import by_input
     from vigie.bundle.segment import SEGMENT_NAMES, segments_of
     from vigie.features.rowwise import evaluate
 
-    data = result.training_set
-    columns = {
-        name: values.take(result.test_index).take(rows) for name, values in {**data.extras, **data.features}.items()
-    }
     assert before.probability is not None
     risk = segments_of(before.probability, champion.segments)
     found = {f"risk {name}": risk == i for i, name in enumerate(SEGMENT_NAMES)}
     groups = {}
-    if data.score.by is not None:
-        groups[by_input(data.score)] = columns[by_input(data.score)]
-    for group in data.score.fairness.groups if data.score.fairness is not None else ():
-        groups[group.name] = evaluate(group, columns, len(rows))
+    if score.by is not None:
+        groups[by_input(score)] = columns[by_input(score)]
+    for group in score.fairness.groups if score.fairness is not None else ():
+        groups[group.name] = evaluate(group, columns, n)
     for name, values in groups.items():
         levels = np.array(["" if one is None else str(one) for one in values.to_list()], dtype=object).astype(str)
         known, count = np.unique(levels, return_counts=True)
         for one in known[np.argsort(-count, kind="stable")][:MOST_SLICES]:
             found[f"{name} {one or 'missing'}"] = levels == one
     return found
+
+
+def judged(both: Sides, payoff: PayoffValues, *, tries: int, options: GateOptions | None, currency: str) -> GateVerdict:
+    """What the gate makes of both.
+
+    Args:
+        both: See :func:`beside`.
+        payoff: Of all test rows.
+        tries: Challengers judged on these data, this one included.
+        options: How strict.
+        currency: Of values.
+    """
+    from vigie.training.gate import judge
+
+    found = judge(
+        both.challenger, both.champion, both.labels, both.customers, slices=both.slices, tries=tries, options=options,
+        currency=currency, payoff=payoff.take(both.rows),
+    )  # fmt: skip
+    return replace(found, apart=both.apart.to_data()) if both.apart is not None else found
 
 
 def gate(
@@ -170,7 +248,7 @@ def gate(
         tries: Challengers judged on these data, this one included.
         options: How strict.
     """
-    from vigie.training.gate import GateCheck, GateVerdict, judge
+    from vigie.training.gate import GateCheck, GateVerdict
 
     decision, nan = result.training_set.score.decision, float("nan")
 
@@ -194,16 +272,11 @@ def gate(
         )
     except BundleError as error:
         return refused(f"the champion cannot be read: {error.what}")
-    found = judge(
-        both.challenger, both.champion, both.labels, both.customers, slices=both.slices, tries=tries, options=options,
-        currency=decision.currency, payoff=result.test_payoff.take(both.rows),
-    )  # fmt: skip
-    return replace(found, apart=both.apart.to_data()) if both.apart is not None else found
+    return judged(both, result.test_payoff, tries=tries, options=options, currency=decision.currency)
 
 
 def _first(result: TrainingResult, tries: int, options: GateOptions | None) -> GateVerdict:
     from vigie.bundle.payoff_values import payoff_values
-    from vigie.definition import At
     from vigie.features.rowwise import evaluate
     from vigie.training.capacity import Capacity
     from vigie.training.gate import Side, judge
@@ -213,8 +286,7 @@ def _first(result: TrainingResult, tries: int, options: GateOptions | None) -> G
 
     data = result.training_set
     score, leaves = data.score, {**data.extras, **data.features}
-    limit = None if isinstance(score.moments, At) else score.decision.capacity
-    capacity = Capacity.of(limit, data.moments)
+    capacity = Capacity.of(_limit(score), data.moments)
     n = len(data.labels)
     rule = evaluate(score.rule, leaves, n).data.astype(np.float64) if score.rule is not None else None
     train, test = result.train_index, result.test_index

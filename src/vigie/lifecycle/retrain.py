@@ -292,6 +292,7 @@ def _release(
 ) -> str:
     """Give it to the customers, in the way that ``[retrain] release`` says; or end with what it failed by."""
     from vigie.lifecycle.rollout import CHALLENGER, CHAMPION, plan_rollout, standing_of, start_rollout
+    from vigie.release import Apart
 
     tell(progress, "release", 0.98)
     registry, version = project.registry, now.version
@@ -317,7 +318,9 @@ def _release(
         if rollout is not None and rollout.running:
             return f"the rollout of version {rollout.challenger} to end"
         registry.set_alias(score, CHALLENGER, version)
-        planned = plan_rollout(project, score, version=version, strategy=strategy)
+        # It scores otherwise than the champion since it adapted, and the gate has proved what that is worth.
+        saw = Apart.from_data(now.verdict.get("apart"))
+        planned = plan_rollout(project, score, version=version, strategy=strategy, gate_saw=saw)
         rollout = start_rollout(project, ledger, planned, f"vigie retrain {now.key}")
     body: dict[str, Any] = {"key": now.key, "how": how}
     if how == "rollout":

@@ -173,8 +173,7 @@ def way_of(
     if strategy == "ab" and not {"value_low", "value_high"} & set(said):
         said |= _range_of_value(project, score)
     rails = Guardrails.of(said).without(*without).beside(gate_saw)
-    plan = plan_of(strategy, project.settings.rollout, rails)
-    return plan
+    return plan_of(strategy, project.settings.rollout, rails)
 
 
 def _range_of_value(project: Project, score: str) -> dict[str, float]:
