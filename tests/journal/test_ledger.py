@@ -117,6 +117,40 @@ def test_facts_stand_under_keys_that_sort_by_code_points(opened: Opener) -> None
     assert ledger.facts("profile lead") == {"b": {}} and ledger.facts("none") == {}
 
 
+def test_facts_of_several_topics_are_written_over_what_was_seen_or_not_at_all(opened: Opener) -> None:
+    a, b = opened(), opened()
+
+    def write(ledger: Ledger, seen: dict[str, Any], until: int) -> bool:
+        facts = {"state": {"clock": {"until": until}, "v": {"by": until}}, "cohorts": {"one": {"by": until}}}
+        return ledger.put_facts_over("state", "clock", seen, until, facts)
+
+    assert write(a, {}, 1) and not write(b, {}, 2)
+    seen = b.facts("state")["clock"]
+    assert write(a, seen, 3) and not write(b, seen, 4)
+    assert b.facts("state") == {"clock": {"until": 3}, "v": {"by": 3}} and b.facts("cohorts") == {"one": {"by": 3}}
+
+
+def test_of_many_who_saw_the_same_one_writes(opened: Opener) -> None:
+    ledgers = [opened() for _ in range(6)]
+    for turn in range(8):
+        seen, wins = ledgers[0].facts("state").get("clock", {}), []
+        gate = threading.Barrier(len(ledgers))
+
+        def run(number: int, ledger: Ledger, turn: int = turn, seen: dict[str, Any] = seen, gate: threading.Barrier = gate,
+                wins: list[int] = wins) -> None:  # fmt: skip
+            gate.wait()
+            said = {"turn": turn, "by": number}
+            if ledger.put_facts_over("state", "clock", seen, turn, {"state": {"clock": said}, "other": {"x": said}}):
+                wins.append(number)
+
+        threads = [threading.Thread(target=run, args=one) for one in enumerate(ledgers)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        assert len(wins) == 1 and ledgers[0].facts("other")["x"] == {"turn": turn, "by": wins[0]}
+
+
 def test_a_lease_has_one_holder_until_it_runs_out(opened: Opener) -> None:
     a, b = opened(), opened()
     assert a.lease("churn", "a", now=0, until=10)

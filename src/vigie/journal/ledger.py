@@ -67,6 +67,8 @@ class Ledger(ABC):
     """How a statement names a value."""
     _order = ""
     """What makes a column of texts sort by code points."""
+    _held = ""
+    """What makes a statement hold the rows that it reads until it is done, and read them as they are then."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -192,6 +194,47 @@ class Ledger(ABC):
             "ON CONFLICT (topic, key) DO UPDATE SET at = excluded.at, body = excluded.body",
             *rows,
         )
+
+    def put_facts_over(
+        self,
+        topic: str,
+        key: str,
+        seen: Mapping[str, Any],
+        at: int,
+        facts: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    ) -> bool:
+        """Write facts of several topics, all of them or nothing, if *key* of *topic* still says what was *seen* there; whether it did.
+
+        Of several processes that work out the same at the same time one succeeds, as long as each writes something else under *key*.
+
+        Args:
+            topic: Of the fact that was read before.
+            key: Of that fact.
+            seen: What it said, as :meth:`facts` gave it; nothing where it was not there.
+            at: When the others were worked out, microseconds UTC.
+            facts: By topic and key; that of *topic* and *key* is among them.
+        """
+        if not seen:
+            self._change(
+                "INSERT INTO vigie_facts (topic, key, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", topic, key, at, "{}"
+            )  # fmt: skip
+        rows = [
+            (one, name, at, msgspec.json.encode(body).decode())
+            for one, by in facts.items()
+            for name, body in by.items()
+        ]
+        written = self._change(
+            "INSERT INTO vigie_facts (topic, key, at, body) "  # in front, as SQLite counts rows of nothing else
+            f"WITH seen AS (SELECT body FROM vigie_facts WHERE topic = ? AND key = ? AND body = ?{self._held}), "  # noqa: S608
+            f"made (topic, key, at, body) AS (VALUES {', '.join(['(?, ?, ?, ?)'] * len(rows))}) "
+            "SELECT made.topic, made.key, made.at, made.body FROM made, seen WHERE true "
+            "ON CONFLICT (topic, key) DO UPDATE SET at = excluded.at, body = excluded.body",
+            topic,
+            key,
+            msgspec.json.encode(seen).decode(),
+            *(value for row in rows for value in row),
+        )
+        return written > 0
 
     def facts(self, topic: str, since: str = "", until: str | None = None) -> dict[str, dict[str, Any]]:
         """What is known of *topic*, by key, in the order of keys: those from *since* up to and without *until*."""

@@ -28,6 +28,7 @@ class PostgresLedger(Ledger):
 
     _holder = "%s"
     _order = ' COLLATE "C"'
+    _held = " FOR UPDATE"
 
     def __init__(self, url: str) -> None:
         try:
