@@ -23,6 +23,7 @@ from vigie.errors import JournalError, RegistryError, SettingsError, TrainingErr
 from vigie.journal.ledger import Ledger, broken_at
 from vigie.lifecycle import gate as gate_room
 from vigie.lifecycle import retrain as room
+from vigie.lifecycle import retrain_follow as follow_room
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.renewal import renewals_of, stream_of
@@ -212,12 +213,31 @@ def test_it_goes_into_a_rollout_and_follows_it(folder: Path, let_pass: None) -> 
     assert done is not None and done.stage == "released" and not done.outcome
     rollout = standing_of(ledger, "churn").rollout
     assert rollout is not None and rollout.running and (rollout.champion, rollout.challenger) == ("1", "2")
-    held = renew(opened(folder, NOW + 30 * DAY), ledger)
+    held = renew(opened(folder, NOW + 6 * DAY), ledger)
     assert held.plan is not None and "a rollout is under way" in held.plan.held[-1]
+    assert held.waits == ("the rollout of version 2 to end: step 1 of 4 (shadow) has lasted 6 days, at most 7 days")
     roll_back(project, ledger, "churn", "it loses money")
     after = renew(opened(folder, NOW + DAY), ledger).renewal
     assert after is not None and after.outcome == "rolled back" and "loses money" in after.reason
     assert champion(folder) == 1
+
+
+def test_a_rollout_that_no_server_follows_ends_in_time_and_another_renewal_begins(folder: Path, let_pass: None) -> None:
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"')
+    (folder / "vigie.toml").write_text(text)
+    ledger = ledger_of(opened(folder))
+    renew(opened(folder), ledger)
+    done = renew(opened(folder, NOW + 8 * DAY), ledger)
+    assert kinds(ledger)[4:] == ["ended", "started", "trained", "registered", "released"]
+    first = renewals_of(ledger, "churn").all[0]
+    assert first.outcome == "inconclusive" and "0 customers had the challenger" in first.reason
+    assert done.began and champion(folder) == 1
+    # One that a person began does not block for ever either.
+    roll_back(opened(folder), ledger, "churn", "")
+    planned = plan_rollout(opened(folder), "churn", version=2)
+    start_rollout(opened(folder, NOW + 9 * DAY), ledger, planned)
+    renew(opened(folder, NOW + 17 * DAY), ledger)
+    assert ledger.lines("churn")[-2].kind == "inconclusive" and ledger.lines("churn")[-1].kind == "started"
 
 
 def test_a_promotion_by_the_rollout_reaches_the_registry(folder: Path, let_pass: None) -> None:
@@ -245,7 +265,7 @@ def test_a_rollout_that_ends_while_watchers_look_is_followed_and_nothing_begins(
         return [signal(Area.API, "VGW301")]
 
     monkeypatch.setattr(room, "looked", look)
-    done = room.retrain(opened(folder, NOW + 30 * DAY), ledger, "churn", options=quick())
+    done = room.retrain(opened(folder, NOW + 6 * DAY), ledger, "churn", options=quick())
     assert not done.began and kinds(ledger)[4:] == ["ended"]
     assert done.renewal is not None and done.renewal.outcome == "promoted" and champion(folder) == 2
     assert room.retrain(opened(folder, NOW + 30 * DAY), ledger, "churn", options=quick()).began
@@ -328,7 +348,8 @@ def test_killed_before_and_after_every_write_it_ends_as_if_nothing_had_happened(
             raise Killed
 
     monkeypatch.setattr(room, "make_model", counted)
-    monkeypatch.setattr(room, "write", dying)
+    for place in (room, follow_room):
+        monkeypatch.setattr(place, "write", dying)
     monkeypatch.setattr(type(opened(folder).registry), "set_alias", aliasing)
     steps = ["started", "trained", "registered", "released", *(["ended"] if release != "rollout" else [])]
     places = [f"{when} {step}" for step in steps for when in ("before", "after")]

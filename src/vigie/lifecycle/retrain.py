@@ -18,7 +18,6 @@ from vigie.errors import JournalError, RegistryError, SettingsError, VigieError,
 from vigie.lifecycle.gate import gate, gate_options
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.renewal import (
-    ENDED,
     HELD,
     REGISTERED,
     RELEASED,
@@ -29,6 +28,7 @@ from vigie.lifecycle.renewal import (
     renewals_of,
     write,
 )
+from vigie.lifecycle.retrain_follow import AT_ONCE, awaited, end, followed
 from vigie.lifecycle.retrain_plan import champion_of, situation_of
 from vigie.lifecycle.train import Made, make_model, part, tell
 from vigie.lifecycle.train_options import train_options
@@ -59,7 +59,7 @@ class Retrained:
         plan: Whether to train, and why; ``None`` where an earlier renewal was gone on with.
         renewal: The last one; ``None``: there was none yet.
         began: Whether this call began it.
-        waits: What it waits for; empty where it has ended or waits for its rollout.
+        waits: What it waits for, or what holds back the next one: a rollout, with its step and time. Empty where nothing does.
     """
 
     plan: RetrainPlan | None
@@ -163,7 +163,7 @@ def retrain(
                 f"another process renews {score}", where=str(folder),
                 remedy="let it go on, it is resumed if it dies; or `vigie retrain --wait`",
             )  # fmt: skip
-        renewals = _followed(project, ledger, score)
+        renewals = followed(project, ledger, score)
         if renewals.open is not None and renewals.open.stage != "released":
             return _go_on(project, ledger, score, None, progress)
         return _begin(project, ledger, score, policy, renewals, forced, options, signals, by, progress)
@@ -185,7 +185,7 @@ def _begin(
     tell(progress, "look", 0.0)
     said = signals if signals is not None else looked(project, ledger, score, now, follow=True)
     # A look takes a while. Where a rollout ended meanwhile, what was seen is of the champion before: the next call decides.
-    before, renewals = renewals.number, _followed(project, ledger, score)
+    before, renewals = renewals.number, followed(project, ledger, score, deciding=False)
     found = plan(policy, situation_of(project, ledger, score, policy, said, renewals, now), forced=forced)
     if renewals.number != before:
         return Retrained(found, renewals.last)
@@ -195,7 +195,7 @@ def _begin(
         # Its own rollout holds back what comes next, and is on record.
         if found.wanted and held and held != renewals.held and renewals.open is None:
             write(ledger, score, renewals.number, now, HELD, {"held": list(held), "why": list(found.why)})
-        return Retrained(found, renewals.last)
+        return Retrained(found, renewals.last, waits=_waits(ledger, score, now))
     chosen = options or train_options(project)
     body = {
         "key": found.key,
@@ -208,6 +208,14 @@ def _begin(
     }
     write(ledger, score, renewals.number, now, STARTED, body)
     return _go_on(project, ledger, score, found, progress)
+
+
+def _waits(ledger: Ledger, score: str, now: int) -> str:
+    """The rollout that nothing is trained beside, with how long it has lasted; empty for none."""
+    from vigie.lifecycle.rollout import standing_of
+
+    rollout = standing_of(ledger, score).rollout
+    return awaited(rollout, now) if rollout is not None and rollout.running else ""
 
 
 def _told(found: RetrainPlan) -> tuple[str, ...]:
@@ -246,7 +254,7 @@ def _train(
         made = make_model(then, project.score(score), options, progress=part(progress, 0.05, 0.9))
     except VigieError as error:
         if not error.retryable:
-            _end(project, ledger, score, renewals, now, "failed", error.what)
+            end(project, ledger, score, renewals, now, "failed", error.what)
         raise
     tell(progress, "gate", 0.92)
     window = _window(made.result)
@@ -300,7 +308,7 @@ def _release(
         reason = (
             f"checks: {', '.join(now.blockers)}" if now.blockers else f"gate: {now.verdict.get('words', 'refused')}"
         )
-        _end(project, ledger, score, renewals, now, "refused", reason)
+        end(project, ledger, score, renewals, now, "refused", reason)
         return ""
     how, strategy = release_of(project)
     champion, rollout = champion_of(project, score), standing_of(ledger, score).rollout
@@ -310,13 +318,13 @@ def _release(
     elif str(champion.version) not in (now.champion, str(version)):
         was = f"version {now.champion}" if now.champion else "no champion"
         reason = f"it was judged against {was}, and version {champion.version} is the champion now"
-        _end(project, ledger, score, renewals, now, "refused", reason)
+        end(project, ledger, score, renewals, now, "refused", reason)
         return ""
     elif own:
         how = "rollout"  # it was killed once it had begun it
     elif how == "rollout":
         if rollout is not None and rollout.running:
-            return f"the rollout of version {rollout.challenger} to end"
+            return awaited(rollout, project.clock.now())
         registry.set_alias(score, CHALLENGER, version)
         # It scores otherwise than the champion since it adapted, and the gate has proved what that is worth.
         saw = Apart.from_data(now.verdict.get("apart"))
@@ -330,65 +338,15 @@ def _release(
         registry.set_alias(score, CHAMPION if how == "champion" else CHALLENGER, version)
     line = write(ledger, score, renewals.number, project.clock.now(), RELEASED, body)
     if how != "rollout":
-        _end(project, ledger, score, replace(renewals, number=line.number), now, *_AT_ONCE[how])
+        end(project, ledger, score, replace(renewals, number=line.number), now, *AT_ONCE[how])
     return ""
 
-
-_AT_ONCE = {
-    "champion": ("promoted", "it passed the gate"),
-    "wait": ("waiting", "it passed the gate, and a person releases it"),
-}
-"""What becomes of a version that no rollout decides about, and why."""
 
 _STEPS: Mapping[str, Callable[[Project, Ledger, str, Renewals, Renewal, Progress | None], str]] = {
     "started": _train,
     "trained": _register,
     "registered": _release,
 }
-
-
-def _followed(project: Project, ledger: Ledger, score: str) -> Renewals:
-    """What the ledger says, after the end of its rollout was written behind a renewal that waited for it."""
-    from vigie.lifecycle.rollout import apply_alias, standing_of
-
-    renewals = renewals_of(ledger, score)
-    now = renewals.open
-    if now is None or now.stage != "released":
-        return renewals
-    if now.how in _AT_ONCE:  # killed before its end was written
-        _end(project, ledger, score, renewals, now, *_AT_ONCE[now.how])
-        return renewals_of(ledger, score)
-    rollout = standing_of(ledger, score).rollout
-    if rollout is not None and rollout.id == now.rollout and rollout.running:
-        return renewals
-    if rollout is not None and rollout.winner is not None and not rollout.applied:
-        apply_alias(project, ledger, score)
-    if rollout is None or rollout.id != now.rollout:
-        outcome, reason = _ended_before(ledger, score, now)
-    else:
-        outcome, reason = rollout.status, rollout.reason
-    _end(project, ledger, score, renewals, now, "rolled back" if outcome == "reverted" else outcome, reason)
-    return renewals_of(ledger, score)
-
-
-def _ended_before(ledger: Ledger, score: str, now: Renewal) -> tuple[str, str]:
-    """How the rollout of a renewal ended that was followed by others since."""
-    from vigie.release import folded
-
-    last = ("inconclusive", "its rollout is not on record")
-    lines = ledger.lines(score)
-    for i in range(len(lines)):
-        rollout = folded(lines[: i + 1]).rollout
-        if rollout is not None and rollout.id == now.rollout and not rollout.running:
-            last = (rollout.status, rollout.reason)
-    return last
-
-
-def _end(
-    project: Project, ledger: Ledger, score: str, renewals: Renewals, now: Renewal, outcome: str, reason: str
-) -> None:
-    body = {"key": now.key, "outcome": outcome, "reason": reason}
-    write(ledger, score, renewals.number, project.clock.now(), ENDED, body)
 
 
 # -- what is kept between two steps --------------------------------------------------------------------------------------------
@@ -484,11 +442,11 @@ def abandon(project: Project, ledger: Ledger, score: str, reason: str) -> Renewa
         RegistryError: None goes on.
         JournalError: The ledger cannot be written, or somebody else wrote first.
     """
-    renewals = _followed(project, ledger, score)
+    renewals = followed(project, ledger, score, deciding=False)
     now = renewals.open
     if now is None:
         raise RegistryError(f"no renewal of {score} goes on", remedy="see `vigie retrain --history`")
-    _end(project, ledger, score, renewals, now, "failed", reason or "abandoned by hand")
+    end(project, ledger, score, renewals, now, "failed", reason or "abandoned by hand")
     last = renewals_of(ledger, score).last
     assert last is not None
     return last
