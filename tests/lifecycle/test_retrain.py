@@ -19,7 +19,7 @@ from renewal_shop import NOW, make_project, opened, quick, visits
 from vigie.cli.program import program
 from vigie.clock import DAY, iso
 from vigie.data.file_lock import locked
-from vigie.errors import JournalError, RegistryError, SettingsError, TrainingError
+from vigie.errors import DataError, JournalError, RegistryError, SettingsError, TrainingError
 from vigie.journal.ledger import Ledger, broken_at
 from vigie.lifecycle import gate as gate_room
 from vigie.lifecycle import retrain as room
@@ -238,6 +238,65 @@ def test_a_rollout_that_no_server_follows_ends_in_time_and_another_renewal_begin
     start_rollout(opened(folder, NOW + 9 * DAY), ledger, planned)
     renew(opened(folder, NOW + 17 * DAY), ledger)
     assert ledger.lines("churn")[-2].kind == "inconclusive" and ledger.lines("churn")[-1].kind == "started"
+
+
+AB = "\n[rollout]\nholdout = 0.05\nshadow = false\nmin_requests = 20\nstep_seconds = 0\nbake_seconds = 0\nmax_seconds = {}\nvalue_low = {}\nvalue_high = 10\n"
+
+
+def test_an_ab_renewal_is_promoted_by_outcomes_that_nobody_asked_for(
+    folder: Path, let_pass: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Value decides, and only outcomes tell it: who follows looks them up."""
+    from vigie.lifecycle import rollout_outcomes
+    from vigie.release.cells import UNITS, VALUE, arm_cells, key_of
+
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"\nstrategy = "ab"')
+    (folder / "vigie.toml").write_text(text + AB.format(40 * 86_400, -3))
+    ledger = ledger_of(opened(folder))
+    begun = renew(opened(folder), ledger).renewal
+    assert begun is not None and begun.rollout
+    counts = {}
+    for arm in ("champion", "challenger"):
+        cells = counts[key_of(0, -1, arm)] = arm_cells()
+        cells[UNITS] = 40_000
+        cells[3 + 5] = 40_000  # all of them quick
+    ledger.put_counts(begun.rollout, "a server", NOW, counts)
+    renew(opened(folder, NOW + 2 * DAY), ledger)
+    assert standing_of(ledger, "churn").rollout.running  # type: ignore[union-attr]
+
+    def known(project: Project, ledger: Ledger, score: str) -> None:
+        sums = {}
+        for arm, point in (("champion", 4), ("challenger", 12)):
+            cells = sums[key_of(0, -1, arm)] = arm_cells()
+            cells[VALUE + point] = 3_000
+        ledger.put_counts(begun.rollout, rollout_outcomes.WORKER, NOW, sums)
+
+    def unknown(*_: Any) -> None:
+        raise DataError("the lake is away")
+
+    monkeypatch.setattr(rollout_outcomes, "count_outcomes", unknown)
+    renew(opened(folder, NOW + 2 * DAY), ledger)  # decided by what was known before
+    assert standing_of(ledger, "churn").rollout.running  # type: ignore[union-attr]
+    monkeypatch.setattr(rollout_outcomes, "count_outcomes", known)
+    done = renew(opened(folder, NOW + 3 * DAY), ledger)
+    assert done.renewal is not None and done.renewal.outcome == "promoted" and champion(folder) == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "low", "said"), [(7 * 86_400, -3, "no outcome of churn is known in time"), (1e7, 10, "has no range")]
+)
+def test_a_rollout_that_cannot_be_is_told_before_anything_is_trained(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, low: float, said: str
+) -> None:
+    monkeypatch.delattr(room, "make_model")
+    text = (folder / "vigie.toml").read_text().replace('release = "champion"', 'release = "rollout"\nstrategy = "ab"')
+    (folder / "vigie.toml").write_text(text + AB.format(seconds, low))
+    ledger = ledger_of(opened(folder))
+    with pytest.raises(SettingsError, match=said):
+        renew(opened(folder), ledger)
+    assert not kinds(ledger)
+    shown = CliRunner().invoke(program, ["retrain", "--plan", "--project", str(folder), "--as-of", iso(NOW)])
+    assert isinstance(shown.exception, SettingsError)
 
 
 def test_a_promotion_by_the_rollout_reaches_the_registry(folder: Path, let_pass: None) -> None:

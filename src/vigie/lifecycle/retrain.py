@@ -68,12 +68,13 @@ class Retrained:
     waits: str = ""
 
 
-def release_of(project: Project) -> tuple[Release, str]:
+def release_of(project: Project, score: str) -> tuple[Release, str]:
     """What becomes of a version that passes the gate, and the strategy of its rollout.
 
     Raises:
-        SettingsError: ``release`` or ``strategy`` is not known.
+        SettingsError: ``release`` or ``strategy`` is not known, or no rollout can be planned by ``[rollout]``.
     """
+    from vigie.lifecycle.rollout import way_of
     from vigie.release.plan import STRATEGIES
 
     said = project.settings.retrain
@@ -81,6 +82,8 @@ def release_of(project: Project) -> tuple[Release, str]:
     for key, chosen, known in (("release", how, RELEASES), ("strategy", strategy, STRATEGIES)):
         if chosen not in known:
             raise SettingsError(f"{key} = '{chosen}' is not known", where=_WHERE, remedy=did_you_mean(chosen, known))
+    if how == "rollout":
+        way_of(project, score, strategy)
     return cast("Release", how), strategy
 
 
@@ -102,6 +105,7 @@ def plan_retraining(
         JournalError: The ledger cannot be read.
     """
     policy, now = policy_of(project.settings.retrain), project.clock.now()
+    release_of(project, score)
     if signals is None:
         signals = looked(project, ledger, score, now)
     renewals = renewals_of(ledger, score)
@@ -153,7 +157,7 @@ def retrain(
 
     # What cannot be meant is told before any work is done.
     policy = policy_of(project.settings.retrain)
-    release_of(project)
+    release_of(project, score)
     gate_options(project.settings.retrain)
     folder = project.settings.state / "renewal"
     folder.mkdir(parents=True, exist_ok=True)
@@ -310,7 +314,7 @@ def _release(
         )
         end(project, ledger, score, renewals, now, "refused", reason)
         return ""
-    how, strategy = release_of(project)
+    how, strategy = release_of(project, score)
     champion, rollout = champion_of(project, score), standing_of(ledger, score).rollout
     own = rollout is not None and rollout.challenger == str(version) and rollout.started >= now.started
     if champion is None or (champion.version == version and not own):

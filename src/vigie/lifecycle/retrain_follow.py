@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from vigie.errors import VigieError
 from vigie.lifecycle.renewal import ENDED, Renewal, Renewals, renewals_of, write
 from vigie.watch.policy import spoken
 
@@ -66,10 +67,17 @@ def _look(project: Project, ledger: Ledger, score: str) -> None:
     """
     from vigie.lifecycle.rollout import apply_alias, standing_of
     from vigie.lifecycle.rollout_decide import decide
+    from vigie.lifecycle.rollout_outcomes import count_outcomes
 
     rollout = standing_of(ledger, score).rollout
     if rollout is None or not rollout.running:
         return
+    if "value" in rollout.plan.rails.judged:
+        # Servers do not know outcomes. Where these cannot be looked up now, the rollout is decided by what was known before.
+        try:
+            count_outcomes(project, ledger, score)
+        except VigieError as error:
+            log.warning("what the decisions of the rollout of %s brought cannot be looked up: %s", score, error)
     found = decide(ledger, score, project.clock.now())
     if found is not None and found.line is not None and found.line.kind == "promoted":
         apply_alias(project, ledger, score)

@@ -173,7 +173,19 @@ def way_of(
     if strategy == "ab" and not {"value_low", "value_high"} & set(said):
         said |= _range_of_value(project, score)
     rails = Guardrails.of(said).without(*without).beside(gate_saw)
-    return plan_of(strategy, project.settings.rollout, rails)
+    plan = plan_of(strategy, project.settings.rollout, rails)
+    horizon = project.score(score).horizon
+    last = plan.steps[-1]
+    if "value" in plan.rails.judged and horizon is not None:
+        needed = horizon.microseconds / 1e6 + last.min_seconds
+        if last.max_seconds < needed:
+            raise SettingsError(
+                f"value is judged before a promotion, and no outcome of {score} is known in time: max_seconds = {last.max_seconds:g}, "
+                f"outcomes take {horizon} and bake_seconds = {last.min_seconds:g}",
+                where="[rollout]",
+                remedy=f"give max_seconds = {needed:.0f} or more; or leave out value_low and value_high, and strategy ab",
+            )
+    return plan
 
 
 def _range_of_value(project: Project, score: str) -> dict[str, float]:
