@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,15 @@ def main() -> None:
         for key in graph.get_all_asset_keys()
     }
     repository = defs.get_repository_def()
-    told["schedules"] = {one.name: [one.cron_schedule, one.execution_timezone] for one in repository.schedule_defs}
-    told["sensors"] = sorted(one.name for one in repository.sensor_defs)
+    told["schedules"] = {
+        one.name: [one.cron_schedule, one.execution_timezone, one.default_status.value, one.job_name]
+        for one in repository.schedule_defs
+    }
+    told["sensors"] = {one.name: one.default_status.value for one in repository.sensor_defs}
+    told["jobs"] = {
+        one.name: [sorted(key.to_user_string() for key in one.asset_layer.selected_asset_keys), one.tags]
+        for one in repository.get_all_jobs()
+    }
     told["retries"] = {
         one.node_def.name: [one.node_def.retry_policy.max_retries, one.node_def.retry_policy.delay]
         for one in repository.assets_defs_by_key.values()
@@ -75,6 +83,9 @@ def main() -> None:
             f"{one.asset_key.to_user_string()}:{one.check_name}": one.passed
             for one in done.get_asset_check_evaluations()
         }
+        told["together"], told["follows"], told["follows_that"], told["follows_nothing"] = run_and_follow(
+            repository, instance
+        )
         cohort = [one for one in repository.assets_defs_by_key.values() if one.partitions_def is not None]
         past = dg.materialize(cohort, instance=instance, partition_key=sys.argv[2], raise_on_error=False)
         told["cohort"] = made_by(past)
@@ -97,6 +108,30 @@ def main() -> None:
         earlier = json.dumps({name: day - 1 for name, day in json.loads(first).items()})
         told["matured"], _, _ = sensor("matured", earlier)
     sys.stdout.write(json.dumps(told, default=str))
+
+
+def run_and_follow(repository: Any, instance: Any) -> tuple[list[str], Any, Any, Any]:
+    """Runs what a schedule starts, and asks what follows it."""
+    tick = repository.get_schedule_def("ingest_score_schedule").evaluate_tick(
+        dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 3, 2, 6, tzinfo=UTC))
+    )
+    (request,) = tick.run_requests
+    done = repository.get_job("ingest_score").execute_in_process(instance=instance, tags=request.tags)
+    order = [event.asset_key.to_user_string() for event in done.get_asset_materialization_events()]
+
+    def after(name: str, tags: dict[str, str]) -> Any:
+        context = dg.build_run_status_sensor_context(
+            name,
+            done.all_events[-1],
+            instance,
+            done.dagster_run.with_tags(tags),
+            repository_def=repository,
+        )
+        made = repository.get_sensor_def(name)(context)
+        return [made.job_name, made.tags] if isinstance(made, dg.RunRequest) else made.skip_message
+
+    first = after("after_success", done.dagster_run.tags)
+    return order, first, after("after_failure", first[1]), after("after_success", {})
 
 
 def ring(folder: Path) -> None:

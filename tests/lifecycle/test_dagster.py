@@ -19,19 +19,27 @@ from up_shop import make_project
 from vigie.clock import DAY, SystemClock, iso
 from vigie.errors import MissingExtraError
 from vigie.lifecycle import dagster
-from vigie.lifecycle.steps_schedule import Schedule, slots
+from vigie.lifecycle.steps_schedule import Schedule, cron_of, slots
 
 VERSION = "1.13.27"
 MINUTE = 60_000_000
 TOML = """
 [schedule.ingest]
-every = "15m"
+cron = "0 6 * * mon-fri"
+zone = "Europe/Paris"
+catch_up = "none"
 tries = 2
 backoff = "5s"
 [schedule.score]
-cron = "0 6 * * mon-fri"
+cron = "0 6  * * MON-FRI"
 zone = "Europe/Paris"
 [schedule.watch]
+cron = "0 6 * * mon-fri"
+zone = "Europe/Paris"
+[schedule.retrain]
+cron = "0 6 * * mon-fri"
+zone = "Europe/Paris"
+[schedule.ship]
 every = "7m"
 """
 
@@ -55,7 +63,7 @@ def told(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     make_project(folder, TOML, trained=False)
     home = folder / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n")
     day = iso((SystemClock().now() // DAY - 7) * DAY)[:10]
     done = subprocess.run(
         [str(python), str(Path(__file__).parent / "dagster_story.py"), str(folder), day],
@@ -80,11 +88,27 @@ def test_assets_follow_from_data_to_watch(told: Any) -> None:
 
 def test_schedules_are_those_of_the_settings_with_a_sensor_where_cron_has_no_words(told: Any) -> None:
     assert told["schedules"] == {
-        "ingest_schedule": ["*/15 * * * *", "UTC"],
-        "score_schedule": ["0 6 * * mon-fri", "Europe/Paris"],
+        "ingest_score_schedule": ["0 6 * * mon-fri", "Europe/Paris", "RUNNING", "ingest_score"]
     }
-    assert told["sensors"] == ["incidents", "matured", "new_data", "watch_slots"]
+    # What stands for a schedule runs at once; what looks for further work is switched on by hand.
+    assert told["sensors"] == {
+        "ship_slots": "RUNNING", "after_success": "RUNNING", "after_failure": "RUNNING",
+        "incidents": "STOPPED", "matured": "STOPPED", "new_data": "STOPPED",
+    }  # fmt: skip
     assert told["retries"]["lake__visits"] == [1, 5.0]
+
+
+def test_steps_that_are_due_together_follow_each_other(told: Any) -> None:
+    jobs = {name: keys for name, (keys, _) in told["jobs"].items()}
+    assert jobs["ingest_score"] == ["lake/visits", "scores/churn"]
+    assert told["together"] == ["lake/visits", "scores/churn"]
+    # What watches comes when that has ended, what renews behind it, and neither is stopped by one that failed.
+    assert told["follows"] == ["watch", {"vigie/then": "retrain"}]
+    assert told["follows_that"] == ["retrain", {}]
+    assert told["follows_nothing"] == "nothing follows it"
+    # In a queue, what is made first begins first.
+    priority = {name: int(tags["dagster/priority"]) for name, (_, tags) in told["jobs"].items() if tags}
+    assert priority["ingest_score"] > priority["score"] > priority["watch"] > priority["retrain"]
 
 
 def test_everything_is_made_and_every_check_has_an_answer(told: Any) -> None:
@@ -131,7 +155,7 @@ def test_sensors_ask_for_what_follows_once(told: Any) -> None:
 @pytest.mark.parametrize("minutes", [1, 5, 15, 60, 120, 1_440])
 def test_a_cron_text_has_the_same_slots(minutes: int) -> None:
     every = Schedule("ingest", every=minutes * MINUTE)
-    text = dagster.cron_of(every)
+    text = cron_of(every)
     assert text is not None
     cron, begin = Schedule("ingest", cron=text), SystemClock().now()
 
@@ -140,7 +164,7 @@ def test_a_cron_text_has_the_same_slots(minutes: int) -> None:
 
 @pytest.mark.parametrize("every", [30_000_000, 7 * MINUTE, 90 * MINUTE, 5 * 60 * MINUTE, 2 * DAY])
 def test_other_lengths_have_no_cron_text(every: int) -> None:
-    assert dagster.cron_of(Schedule("ingest", every=every)) is None
+    assert cron_of(Schedule("ingest", every=every)) is None
 
 
 def test_without_dagster_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

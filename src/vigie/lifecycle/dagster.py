@@ -22,7 +22,7 @@ from vigie.errors import MissingExtraError, VigieError
 from vigie.lifecycle import dagster_steps as steps
 from vigie.lifecycle.dagster_steps import Made, Place
 from vigie.lifecycle.ingest import placed_sources
-from vigie.lifecycle.steps_schedule import Schedule, due, schedules_of
+from vigie.lifecycle.steps_schedule import Schedule, cron_of, due, due_together, schedules_of
 from vigie.settings import STEPS
 from vigie.watch.signal import Area
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 30
 """Least time between two looks of a sensor."""
+THEN = "vigie/then"
+"""Tag of a run: the jobs that are begun one after the other when it has ended, however it did."""
+_MAKING = ("ingest", "ship", "score")
+"""Steps that are one job where they are due together: what they make follows from each other. What watches and what
+renews is a job of its own behind it, since neither is stopped by one before it that fails, and it has to say why."""
 _RENEWABLE = frozenset({"drift", "performance", "estimate"})
 """Areas of incidents that a new model may help against; whether it is trained is still for ``[retrain]`` to say."""
 
@@ -65,13 +70,16 @@ def definitions(
     schedules = {one.step: one for one in schedules_of(project.settings.schedule)}
     made = _Assets(dg, place, project, schedules)
     assets = made.all(cohorts_since)
-    jobs = {
-        step: dg.define_asset_job(step, dg.AssetSelection.assets(*keys)) for step, keys in made.keys.items() if keys
-    }
-    timed = [
-        _timed(dg, schedule, jobs[step], clock or SystemClock()) for step, schedule in schedules.items() if step in jobs
-    ]
+    jobs = {step: _job(dg, step, keys, STEPS.index(step)) for step, keys in made.keys.items() if keys}
+    timed, chains = [], []
+    for together in due_together(list(schedules.values()), caught_up=False):
+        chain = _chain(dg, [one.step for one in together if one.step in jobs], made, jobs)
+        if chain:
+            chains.append(chain)
+            timed.append(_timed(dg, together[0], chain, clock or SystemClock()))
     sensors = _sensors(dg, place, project, made, clock or SystemClock())
+    if any(len(chain) > 1 for chain in chains):
+        sensors += _followers(dg, jobs)
     return dg.Definitions(
         assets=assets,
         jobs=list(jobs.values()),
@@ -80,25 +88,6 @@ def definitions(
         # Steps use the cores themselves, and write to the same files.
         executor=dg.in_process_executor,
     )
-
-
-def cron_of(schedule: Schedule) -> str | None:
-    """The cron text of a schedule; ``None`` where its slots are not those of any.
-
-    >>> cron_of(Schedule("ingest", every=15 * 60_000_000)), cron_of(Schedule("ingest", every=7 * 60_000_000))
-    ('*/15 * * * *', None)
-    """
-    if schedule.cron:
-        return schedule.cron
-    minutes, rest = divmod(schedule.every, 60_000_000)
-    if rest:
-        return None
-    if 60 % minutes == 0:
-        return f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
-    hours, rest = divmod(minutes, 60)
-    if rest or 24 % hours:
-        return None
-    return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
 
 
 class _Assets:
@@ -250,12 +239,63 @@ class _Assets:
         )
 
 
-def _timed(dg: Any, schedule: Schedule, job: Any, clock: Clock) -> Any:
-    """What starts a job when its step is due: a schedule, or a sensor for slots that no cron text has."""
-    cron = cron_of(schedule)
+def _job(dg: Any, name: str, keys: Sequence[Any], place: int) -> Any:
+    """A job that makes assets; of those that wait in Dagster's queue the one with the lower *place* begins first."""
+    tags = {"dagster/priority": str(len(STEPS) - place)}
+    return dg.define_asset_job(name, dg.AssetSelection.assets(*keys), tags=tags)
+
+
+def _chain(dg: Any, due_now: Sequence[str], made: _Assets, jobs: dict[str, Any]) -> list[Any]:
+    """The jobs of steps that are due at the same moments, in the order in which they are begun; a new one joins *jobs*."""
+    making = [step for step in due_now if step in _MAKING]
+    chain = [jobs[step] for step in due_now if step not in _MAKING]
+    if making:
+        name = "_".join(making)
+        if name not in jobs:
+            keys = [key for step in making for key in made.keys[step]]
+            jobs[name] = _job(dg, name, keys, STEPS.index(making[0]))
+        chain.insert(0, jobs[name])
+    return chain
+
+
+def _followers(dg: Any, jobs: dict[str, Any]) -> list[Any]:
+    """Sensors that begin what follows a run that has ended; whether it was a success or a failure is all the same."""
+
+    def follow(context: Any) -> Any:
+        run = context.dagster_run
+        job, *rest = run.tags.get(THEN, "").split() or [""]
+        if not job:
+            return dg.SkipReason("nothing follows it")
+        return dg.RunRequest(run_key=run.run_id, job_name=job, tags=_then(rest))
+
+    return [
+        dg.run_status_sensor(
+            run_status=status,
+            name=name,
+            minimum_interval_seconds=LOOK_SECONDS,
+            request_jobs=list(jobs.values()),
+            default_status=dg.DefaultSensorStatus.RUNNING,
+        )(_bare(follow))
+        for name, status in (
+            ("after_success", dg.DagsterRunStatus.SUCCESS),
+            ("after_failure", dg.DagsterRunStatus.FAILURE),
+        )
+    ]
+
+
+def _then(jobs: Sequence[str]) -> dict[str, str]:
+    """The tags of a run that *jobs* follow."""
+    return {THEN: " ".join(jobs)} if jobs else {}
+
+
+def _timed(dg: Any, schedule: Schedule, chain: Sequence[Any], clock: Clock) -> Any:
+    """What starts the first job of a chain when it is due: a schedule, or a sensor for slots that no cron text has."""
+    cron, job = cron_of(schedule), chain[0]
+    tags = _then([one.name for one in chain[1:]])
     if cron is not None:
         return dg.ScheduleDefinition(
-            name=f"{schedule.step}_schedule",
+            name=f"{job.name}_schedule",
+            tags=tags,
             cron_schedule=cron,
             execution_timezone=schedule.zone if schedule.cron else "UTC",
             job=job,
@@ -271,10 +311,15 @@ def _timed(dg: Any, schedule: Schedule, job: Any, clock: Clock) -> Any:
         if not found:
             return dg.SkipReason("nothing is due")
         context.update_cursor(str(found[-1]))
-        return [dg.RunRequest(run_key=iso(slot)) for slot in found]
+        return [dg.RunRequest(run_key=iso(slot), tags=tags) for slot in found]
 
     return dg.SensorDefinition(
-        name=f"{schedule.step}_slots", evaluation_fn=_bare(look), job=job, minimum_interval_seconds=LOOK_SECONDS
+        name=f"{job.name}_slots",
+        evaluation_fn=_bare(look),
+        job=job,
+        minimum_interval_seconds=LOOK_SECONDS,
+        # It stands for a schedule, and schedules run at once.
+        default_status=dg.DefaultSensorStatus.RUNNING,
     )
 
 

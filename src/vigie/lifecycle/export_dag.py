@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.clock import iso
 from vigie.errors import SettingsError
 from vigie.lifecycle.steps import AFTER, Piece, pieces_of
-from vigie.lifecycle.steps_schedule import Schedule, schedules_of
+from vigie.lifecycle.steps_schedule import Schedule, due_together, schedules_of
 
 if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
@@ -64,12 +64,9 @@ def groups_of(project: Project) -> list[Group]:
             where="vigie.toml",
             remedy='write for example [schedule.ingest] and every = "1h" below it',
         )
-    when: dict[tuple[object, ...], list[Schedule]] = {}
-    for one in schedules:
-        when.setdefault((one.every, one.cron, one.zone if one.cron else "UTC", one.catch_up), []).append(one)
     return [
-        Group(tuple(together), tuple(piece for one in together for piece in pieces_of(project, one.step)))
-        for together in when.values()
+        Group(together, tuple(piece for one in together for piece in pieces_of(project, one.step)))
+        for together in due_together(schedules)
     ]
 
 

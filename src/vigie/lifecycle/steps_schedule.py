@@ -14,7 +14,7 @@ remembered, so the same question has the same answer in every process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -85,6 +85,41 @@ def length_words(length: int) -> str:
     from vigie.definition import Window
 
     return Window(length).label
+
+
+def cron_of(schedule: Schedule) -> str | None:
+    """The cron text of a schedule; ``None`` where its slots are not those of any.
+
+    >>> cron_of(Schedule("ingest", every=15 * 60_000_000)), cron_of(Schedule("ingest", every=7 * 60_000_000))
+    ('*/15 * * * *', None)
+    """
+    if schedule.cron:
+        return schedule.cron
+    minutes, rest = divmod(schedule.every, 60_000_000)
+    if rest:
+        return None
+    if 60 % minutes == 0:
+        return f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
+    hours, rest = divmod(minutes, 60)
+    if rest or 24 % hours:
+        return None
+    return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
+
+
+def due_together(schedules: Sequence[Schedule], *, caught_up: bool = True) -> list[tuple[Schedule, ...]]:
+    """The schedules, those with the same slots together, each group in their order.
+
+    Args:
+        schedules: Of a project.
+        caught_up: Whether those that make up for missed slots otherwise are apart also where a cron text has their slots.
+    """
+    groups: dict[tuple[object, ...], list[Schedule]] = {}
+    for one in schedules:
+        cron = cron_of(one)
+        when = one.every if cron is None else " ".join(cron.lower().split())
+        zone = one.zone if one.cron else "UTC"
+        groups.setdefault((when, zone, one.catch_up if caught_up or cron is None else ""), []).append(one)
+    return [tuple(group) for group in groups.values()]
 
 
 def parallel_of(said: Mapping[str, Any]) -> int:
