@@ -37,7 +37,7 @@ from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.ship import ship
-from vigie.lifecycle.watch_cohorts import estimates_topic, state_topic, topic_of, update_performance
+from vigie.lifecycle.watch_cohorts import Work, estimates_topic, state_topic, topic_of, update_performance
 from vigie.lifecycle.watch_performance import performance_signals
 from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.registry.record import TrainingRun
@@ -217,6 +217,48 @@ def test_day_by_day_is_the_same_as_at_once(calm: Project, tmp_path: Path) -> Non
 
 def _without_tables(ledger: Ledger) -> dict[str, object]:
     return {key: fact["by"] for key, fact in ledger.facts(topic_of("churn")).items()}
+
+
+def _everything(ledger: Ledger) -> dict[str, object]:
+    return {topic: ledger.facts(topic) for topic in (topic_of("churn"), estimates_topic("churn"), state_topic("churn"))}
+
+
+def _ledger(path: Path) -> Ledger:
+    from vigie.journal.ledger_open import open_ledger
+
+    return open_ledger("", default=path, root=path.parent)
+
+
+def test_a_look_at_the_past_learns_nothing_twice_and_answers_as_it_did(calm: Project, tmp_path: Path) -> None:
+    ledger = _ledger(tmp_path / "past.db")
+    then = performance_signals(calm, ledger, "churn", START + 12 * DAY)
+    now = START + 20 * DAY
+    before = performance_signals(calm, ledger, "churn", now)
+    known = _everything(ledger)
+    past = performance_signals(calm, ledger, "churn", START + 12 * DAY)
+    assert _everything(ledger) == known and ledger.facts(state_topic("churn"))["clock"]["until"] == now
+    assert {repr(one) for one in past} == {repr(one) for one in then} and len(past) > 20
+    assert [repr(one) for one in performance_signals(calm, ledger, "churn", now)] == [repr(one) for one in before]
+    assert _everything(ledger) == known
+
+
+def test_of_two_who_look_across_the_end_of_a_cohort_one_writes(calm: Project, tmp_path: Path) -> None:
+    one, two = _ledger(tmp_path / "one.db"), _ledger(tmp_path / "two.db")
+    evening, morning = START + 12 * DAY - 60_000_000, START + 12 * DAY + 60_000_000
+    for ledger in (one, two):
+        update_performance(calm, ledger, "churn", START + 10 * DAY)
+    policy = performance_policy(calm)
+    slow, quick = (Work(calm, one, "churn", now, policy) for now in (evening, morning))
+    assert quick.run() == 4 and slow.run() is None
+    update_performance(calm, one, "churn", evening)
+    update_performance(calm, two, "churn", morning)
+    assert _everything(one) == _everything(two)
+    # It was refused, and begins anew where the other one ended.
+    late = Work(calm, two, "churn", START + 13 * DAY, policy)
+    update_performance(calm, two, "churn", START + 14 * DAY)
+    assert late.run() is None
+    update_performance(calm, one, "churn", START + 14 * DAY)
+    assert _everything(one) == _everything(two)
 
 
 def test_a_flip_in_one_segment_is_found_and_named(flipped: Project) -> None:

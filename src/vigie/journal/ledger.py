@@ -224,8 +224,9 @@ class Ledger(ABC):
             for name, body in by.items()
         ]
         written = self._change(
-            "INSERT INTO vigie_facts (topic, key, at, body) "  # in front, as SQLite counts rows of nothing else
-            f"WITH seen AS (SELECT body FROM vigie_facts WHERE topic = ? AND key = ? AND body = ?{self._held}), "  # noqa: S608
+            # INSERT stands in front of WITH, as SQLite counts rows of nothing else.
+            "INSERT INTO vigie_facts (topic, key, at, body) "  # noqa: S608
+            f"WITH seen AS (SELECT body FROM vigie_facts WHERE topic = ? AND key = ? AND body = ?{self._held}), "
             f"made (topic, key, at, body) AS (VALUES {', '.join(['(?, ?, ?, ?)'] * len(rows))}) "
             "SELECT made.topic, made.key, made.at, made.body FROM made, seen WHERE true "
             "ON CONFLICT (topic, key) DO UPDATE SET at = excluded.at, body = excluded.body",

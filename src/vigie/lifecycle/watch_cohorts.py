@@ -39,6 +39,10 @@ KEPT = 800 * DAY
 """How long what was worked out is kept."""
 AT_ONCE = 31
 """Cohorts that are read at once."""
+TRIES = 3
+"""How often it is begun anew where another process was quicker."""
+CLOCK = "clock"
+"""Key of the fact that says up to when all is learned. Whatever is learned is written over the one that was read, or not at all."""
 
 
 def topic_of(score: str) -> str:
@@ -56,6 +60,8 @@ def state_topic(score: str) -> str:
     return f"performance state {score}"
 
 
+LEARNED = ("groups", "bets", "checks", "said")
+"""What was learned of a cohort, and stays where it is worked out again."""
 DRAWN = ("challenger", "fallback")
 """Arms of customers who were given to a challenger."""
 
@@ -104,7 +110,8 @@ def update_performance(
 ) -> int:
     """Estimate the cohorts that are over and work out those whose outcomes are mature at *now*; how many cohorts that were.
 
-    Done again it does nothing but look for late events. Killed, the next one begins where the last one had kept what it knew.
+    Done again it does nothing but look for late events, and of a moment before the last one nothing at all. Killed, the next one begins where the last one had
+    kept what it knew. Of several that do so at the same time one keeps what it found; the others begin anew behind it.
 
     Args:
         project: Where predictions, lake and models are.
@@ -119,16 +126,14 @@ def update_performance(
         JournalError: Predictions or the ledger cannot be read.
     """
     policy = policy or performance_policy(project)
-    work = Work(project, ledger, score, now, policy)
-    due = work.due()
-    done = 0
-    for number, (when, kind, cohort) in enumerate(due, start=1):
-        done += work.estimate(cohort) if kind == "over" else work.mature(cohort)
-        # Up to the moment of the next one, which may be the same.
-        if number % AT_ONCE == 0 and number < len(due) and due[number][0] > when:
-            work.keep(when)
-    work.keep(now)
-    return done + work.again()
+    for _ in range(TRIES):
+        work = Work(project, ledger, score, now, policy)
+        if now < work.until:  # of the past everything is known that will be
+            return 0
+        done = work.run()
+        if done is not None:
+            return done + work.again()
+    return 0
 
 
 class Work:
@@ -143,7 +148,9 @@ class Work:
         self.money = Money(project, score)
         self.held = holdout_of(project)
         state = ledger.facts(state_topic(score))
-        self.until = int(state.get("clock", {}).get("until", 0))
+        self.clock: Mapping[str, Any] = state.get(CLOCK, {})
+        self.until = int(self.clock.get("until", 0))
+        self.writes: dict[str, dict[str, Mapping[str, Any]]] = {}
         self.versions = {
             key.removeprefix("version "): Version.from_data(one)
             for key, one in state.items()
@@ -155,6 +162,17 @@ class Work:
         self._seen: dict[str, int] | None = None
         self._tables: dict[str, int] | None = None
         self._columns: dict[str, list[str]] = {}
+
+    def run(self) -> int | None:
+        """Do all that is due; how many cohorts that were. ``None`` where another process was quicker."""
+        due = self.due()
+        done = 0
+        for number, (when, kind, cohort) in enumerate(due, start=1):
+            done += self.estimate(cohort) if kind == "over" else self.mature(cohort)
+            # Up to the moment of the next one, which may be the same.
+            if number % AT_ONCE == 0 and number < len(due) and due[number][0] > when and not self.keep(when):
+                return None
+        return done if self.keep(self.now) else None
 
     # -- what is to be done ------------------------------------------------------------------------------------------------
 
@@ -217,7 +235,7 @@ class Work:
             said = expected_of(p, act, sums, weights)
             fact[scored.version] = {"rows": len(scored), "estimate": made.to_data(), "said": _told(said)}
         if fact:
-            self.ledger.put_facts(estimates_topic(self.score), self.now, {cohort.key: fact})
+            self.writes.setdefault(estimates_topic(self.score), {})[cohort.key] = fact
         return bool(fact)
 
     def _weights(self, scored: Scored, stays: float) -> tuple[np.ndarray | None, np.ndarray]:
@@ -242,7 +260,7 @@ class Work:
         frame = self._frame("mature", cohort)
         if frame is None:
             return False
-        made = self.ledger.facts(estimates_topic(self.score), cohort.key, f"{cohort.key}~").get(cohort.key, {})
+        made = self._estimated(cohort)
         earlier = self._earlier(cohort)
         fact: dict[str, Any] = {}
         for scored, y, told, groups in self._worked(frame):
@@ -263,16 +281,23 @@ class Work:
                     version.bets.get(name, Bet()), y[rows], scored.p[rows], cohort.begin, self.policy.limits.tolerance
                 )
                 told["groups"][name] = _seen(y[rows], scored.p[rows])
+            told["bets"] = {name: one.to_data() for name, one in version.bets.items()}
             self.changed.add(scored.version)
             fact[scored.version] = told
-        self.ledger.put_facts(
-            topic_of(self.score),
-            self.now,
-            {cohort.key: {"by": fact, "tables": self._sources(), "length": self.policy.cohort}},
-        )
+        self.writes.setdefault(topic_of(self.score), {})[cohort.key] = {
+            "by": fact,
+            "tables": self._sources(),
+            "length": self.policy.cohort,
+        }
         assert self._seen is not None
         self._seen |= dict.fromkeys(frame["customer"].to_list(), cohort.begin)
         return True
+
+    def _estimated(self, cohort: Cohort) -> Mapping[str, Any]:
+        """What was estimated of a cohort, by version."""
+        topic = estimates_topic(self.score)
+        written = self.writes.get(topic, {}).get(cohort.key)
+        return written or self.ledger.facts(topic, cohort.key, f"{cohort.key}~").get(cohort.key, {})
 
     def _worked(
         self, frame: pl.DataFrame
@@ -364,16 +389,23 @@ class Work:
 
     # -- what is kept ----------------------------------------------------------------------------------------------------------
 
-    def keep(self, until: int) -> None:
-        """Keep what was learned by *until*, at once with the moment itself."""
-        facts: dict[str, dict[str, Any]] = {
-            f"version {one}": self.versions[one].to_data() for one in sorted(self.changed)
-        }
-        self.ledger.put_facts(state_topic(self.score), self.now, {**facts, "clock": {"until": until}})
+    def keep(self, until: int) -> bool:
+        """Keep what was worked out and learned by *until*, at once with the moment itself; whether nobody else did meanwhile."""
+        clock = {"until": max(until, self.until)}
+        if clock == self.clock and not self.writes and not self.changed:
+            return True
+        topic = state_topic(self.score)
+        state = {f"version {one}": self.versions[one].to_data() for one in sorted(self.changed)}
+        facts = {**self.writes, topic: {**state, CLOCK: clock}}
+        if not self.ledger.put_facts_over(topic, CLOCK, self.clock, self.now, facts):
+            return False
+        self.clock, self.until = clock, clock["until"]
+        self.writes.clear()
         self.changed.clear()
         if until >= self.now:
-            for topic in (topic_of(self.score), estimates_topic(self.score)):
-                self.ledger.drop_facts(topic, cohort_of(self.now - KEPT).key)
+            for one in (topic_of(self.score), estimates_topic(self.score)):
+                self.ledger.drop_facts(one, cohort_of(self.now - KEPT).key)
+        return True
 
     def again(self) -> int:
         """Work out again the cohorts to which late events may have come; how many that were. What was learned of them stays."""
@@ -393,7 +425,7 @@ class Work:
                 before = by.get(scored.version, {})
                 by[scored.version] = {
                     **told,
-                    **{one: before[one] for one in ("groups", "checks", "said") if one in before},
+                    **{one: before[one] for one in LEARNED if one in before},
                 }
             self.ledger.put_facts(topic_of(self.score), self.now, {key: {**fact, "by": by, "tables": self._sources()}})
             done += 1

@@ -16,7 +16,7 @@ from vigie.watch.signal import Signal
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
-    from vigie.watch.concept import Seen
+    from vigie.watch.concept import Bet, Seen
     from vigie.watch.estimate import Estimate
 
 
@@ -53,7 +53,9 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
     horizon = work.horizon
     last = cohort_of(now - horizon, policy.cohort).begin
     known = ledger.facts(topic_of(score), cohort_of(last - policy.window, policy.cohort).key, cohort_of(last).key)
-    made = ledger.facts(estimates_topic(score), cohort_of(now - horizon - DAY, policy.cohort).key)
+    # Of cohorts that are over at that moment, also where later ones are known.
+    today = cohort_of(now, policy.cohort).key
+    made = ledger.facts(estimates_topic(score), cohort_of(now - horizon - DAY, policy.cohort).key, today)
     version = _version_of(project, score, known, made)
     if version is None:
         return []
@@ -79,6 +81,9 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
         (key, one["rows"]) for key, one in mine.items()
     ]
     state = work.versions.get(version)
+    # Later cohorts may be known already.
+    checked = now - (cohort_of(now, policy.cohort).end - cohort_of(now, policy.cohort).begin)
+    bets = _bets(mine, {} if state is None else state.bets)
     bundle = work.money.bundle(version)
     begin = cohort_of_key(min(mine), policy.cohort).begin if mine else last - policy.window
     end = cohort_of_key(max(mine), policy.cohort).end if mine else last
@@ -99,13 +104,21 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             waiting=sum(int(one["rows"]) for one in lately.values()),
             estimates=estimates,
             promised=float("nan") if promised is None else float(promised),
-            coverage={} if state is None else {name: state.estimator.coverage(name, now) for name in FIGURES},
+            coverage={} if state is None else {name: state.estimator.coverage(name, checked) for name in FIGURES},
             concept=[]
-            if state is None or not state.bets
-            else verdicts(state.bets, cohorts, run=policy.limits.run, tolerance=policy.limits.tolerance),
+            if not bets
+            else verdicts(bets, cohorts, run=policy.limits.run, tolerance=policy.limits.tolerance),
         ),
         policy.limits,
     )
+
+
+def _bets(mine: Mapping[str, Any], last: Mapping[str, Bet]) -> Mapping[str, Bet]:
+    """The bets as they stood after the last of some cohorts; *last* are those of now, where that cohort does not say."""
+    from vigie.watch.concept import Bet
+
+    said = mine[max(mine)].get("bets") if mine else None
+    return last if said is None else {name: Bet.from_data(one) for name, one in said.items()}
 
 
 def _estimate(data: Mapping[str, Any]) -> Estimate:
