@@ -132,6 +132,27 @@ def test_one_rollout_at_a_time_and_an_end_by_hand(project: Project) -> None:
     assert (lines[1].body["by"], lines[3].body["reason"]) == ("ana", "complaints")
 
 
+def test_a_promotion_that_something_else_followed_is_not_taken_back(project: Project) -> None:
+    ledger, _ = start(project, 2)
+    releases.promote(project, ledger, "churn", "")
+    releases.apply_alias(project, ledger, "churn")
+    project.registry.set_alias("churn", "champion", 3)
+    with pytest.raises(RegistryError, match="version 3 of churn is the champion") as caught:
+        releases.roll_back(project, ledger, "churn", "complaints")
+    assert "vigie models churn --promote 2" in caught.value.remedy
+    assert [line.kind for line in releases.history_of(ledger, "churn")] == ["started", "promoted", "applied"]
+    assert project.registry.resolve("churn").version == 3
+    # Put back by hand, it is the promotion that customers get.
+    project.registry.set_alias("churn", "champion", 2)
+    assert releases.roll_back(project, ledger, "churn", "complaints").winner == "1"
+
+
+def test_a_promotion_that_the_registry_does_not_know_of_yet_can_be_taken_back(project: Project) -> None:
+    ledger, _ = start(project)
+    releases.promote(project, ledger, "churn", "")
+    assert releases.roll_back(project, ledger, "churn", "").winner == "1"
+
+
 def test_two_rollouts_divide_customers_independently(project: Project) -> None:
     ledger, first = start(project)
     releases.roll_back(project, ledger, "churn", "")
@@ -278,6 +299,29 @@ def test_a_server_goes_on_without_its_ledger_and_follows_when_it_is_back(folder:
     # What was counted at the end is not lost: ended servers hand it over.
     evidence = releases.evidence_of(ledger, rollout)
     assert evidence.units[0] == 200
+
+
+def test_a_line_that_could_not_be_read_at_once_is_read_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vigie.journal.ledger import Ledger
+
+    refused: list[int] = []
+
+    with client_of(folder) as client:
+        assert ask(client) == "1"
+        kind = type(releases.ledger_of(opened(folder)))
+        lines = kind.lines
+
+        def busy(self: Ledger, *arguments: Any, **more: Any) -> Any:
+            found = lines(self, *arguments, **more)
+            if threading.current_thread().name == "vigie-rollout" and found and not refused:
+                refused.append(1)
+                raise JournalError("the database is busy")
+            return found
+
+        monkeypatch.setattr(kind, "lines", busy)
+        start(opened(folder), without=["scores", "decisions", "latency"])
+        until(lambda: {ask(client, str(i)) for i in range(20)} == {"1", "3"})
+    assert refused
 
 
 def test_a_server_that_starts_late_takes_up_where_the_others_are(folder: Path) -> None:

@@ -283,14 +283,33 @@ def roll_back(project: Project, ledger: Ledger, score: str, reason: str, by: str
     """End the rollout of a score with its champion; where the last one ended with a promotion, take that back.
 
     Raises:
-        RegistryError: There is nothing to roll back.
+        RegistryError: There is nothing to roll back, or another version became champion since by other means.
         JournalError: The ledger cannot be written, or somebody else wrote first.
     """
     from vigie.release.rollout import REVERTED, ROLLED_BACK
 
     last = standing_of(ledger, score).rollout
     promoted = last is not None and last.status == "promoted"
+    if last is not None and promoted:
+        _require_champion(project, score, last)
     return _ended(project, ledger, score, REVERTED if promoted else ROLLED_BACK, reason or "by hand", by)
+
+
+def _require_champion(project: Project, score: str, last: Rollout) -> None:
+    """A promotion is taken back while it is what customers get: the champion before it may be long outdated.
+
+    Raises:
+        RegistryError: Another version is the champion now.
+    """
+    now = str(project.registry.resolve(score, CHAMPION).version)
+    # The registry may not know of the promotion yet.
+    if now == last.challenger or (now == last.champion and not last.applied):
+        return
+    raise RegistryError(
+        f"version {now} of {score} is the champion, and the last rollout made version {last.challenger} that: "
+        f"what it replaced, version {last.champion}, is long gone",
+        remedy=f"name the version that is to answer: `vigie models {score} --promote {last.challenger}`",
+    )
 
 
 def apply_alias(project: Project, ledger: Ledger, score: str) -> str | None:
