@@ -210,14 +210,18 @@ class _Followed:
         self._kept: dict[str, Served] = {router.champion.version: router.champion}
         self._looked = self._asked = -1e9
         self._applied = (0, -1e9)  # the line that was tried last, and when
+        self._unread = True  # whether the ledger may have lines that were not read
 
     def round(self, ledger: Ledger, *, changed: bool) -> None:
         """Read, follow, hand over, decide."""
         from vigie.release import folded as released
 
-        if changed:
+        # The ledger says once that it changed: where reading it then fails, that has to be remembered.
+        self._unread |= changed
+        if self._unread:
             lines = ledger.lines(self.name, after=self._standing.number)
             self._standing = released(lines, self._standing)
+            self._unread = False
         self._follow(ledger)
         now = stopwatch()
         rollout = self._standing.rollout
