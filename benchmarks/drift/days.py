@@ -3,8 +3,8 @@
     python benchmarks/drift/days.py [--rows 10000000] [--batch 1000000] [--days 5,300]
 
 A score of 20 numbers, whose values are on record as JSON. Days of 2,000 predictions each are on record and profiled, then a day of ``--rows`` comes:
-``--batch`` at a time, in ten segments of the journal, and after each batch the profile of the day is brought up to date. 10 million take a quarter of an
-hour for each length of history, and 4 GB on the disk. Writes ``days.json`` and ``days.md``.
+``--batch`` at a time, in ten segments of the journal, and after each batch the profile of the day is brought up to date. 10 million take two minutes
+for each length of history, and 4 GB on the disk. Writes ``days.json`` and ``days.md``.
 """
 
 from __future__ import annotations

@@ -16,11 +16,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from vigie.cli.program import program
-from vigie.clock import FixedClock, parse_moment
+from vigie.clock import DAY, FixedClock, parse_moment
+from vigie.lifecycle import verify as verify_room
 from vigie.lifecycle.background import Background
 from vigie.lifecycle.events import spool_of
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.verify import verify
+from vigie.lifecycle.watch_anomalies import anomaly_signals
 
 PROJECT = '''"""Which customers will not order in the next 30 days?"""
 from vigie import Campaign, Events, Score, Table, days, every
@@ -254,6 +257,21 @@ def test_the_watch_rings_where_yesterdays_answers_are_not_what_the_batch_compute
         assert incidents["VGW413"]["severity"] == "critical"
         shown = run("incidents", "show", incidents["VGW413"]["incident"], "--project", str(project))
         assert "vigie features verify" in shown.output
+
+
+def test_the_watch_waits_for_the_lake_to_have_what_was_received_yesterday(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Project.open(project, None, FixedClock(parse_moment(f"{LATER}T01:00:00")))
+    ledger, day = ledger_of(opened), parse_moment(LATER) - DAY
+
+    def said(received: int) -> bool:
+        monkeypatch.setattr(verify_room, "waiting", lambda *_: {"orders": received})
+        signals = anomaly_signals(opened, ledger, "churn", opened.clock.now())
+        return any(one.code == "VGW413" for one in signals)
+
+    assert not said(day + DAY - 1) and not ledger.facts("parity churn")
+    assert said(day + DAY)  # of today: no answer of yesterday has seen it
 
 
 def test_predictions_of_a_bundle_that_is_gone_are_said_to_be(project: Path) -> None:

@@ -101,7 +101,7 @@ def test_each_step_has_an_incident_of_its_own_that_ends_with_the_next_run(shop: 
     watch_once(shop.opened(), ledger, "churn", shop.now, only=("steps",))
     assert [one.cause.subject for one in ongoing(ledger)] == ["retrain churn"]
     over = next(one for one in standing_of(ledger, "churn").incidents.values() if not one.ongoing)
-    assert over.reason == "a later run was done"
+    assert over.reason == "it works again"
 
     ran(shop, ledger, WATCH, "given up", "done", "given up")
     watch_once(shop.opened(), ledger, "churn", shop.now, only=("steps",))

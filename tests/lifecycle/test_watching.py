@@ -175,6 +175,23 @@ def test_a_watcher_that_cannot_look_says_so_and_the_others_go_on(
     assert len(standing_of(ledger, "churn").ongoing) == 2
 
 
+def test_a_ledger_that_is_away_for_a_moment_ends_no_watch(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vigie.cli import watch
+
+    rounds: list[int] = []
+
+    def away(*_: object, **__: object) -> Any:
+        rounds.append(1)
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+        raise JournalError("the ledger does not answer", where="here")
+
+    monkeypatch.setattr(watch, "_round", away)
+    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
+    CliRunner().invoke(program, ["watch", "--every", "5m", "--project", str(shop.folder)])
+    assert len(rounds) == 3
+
+
 def broken_watcher(*_: object) -> list[Any]:
     raise JournalError("the record cannot be read", where="here")
 

@@ -139,6 +139,16 @@ def test_what_was_so_a_year_ago_is_the_season(trained):
     assert told(trained, days, 14, season=stood_still)[FEATURE, "x0"].rings
 
 
+def test_a_feature_that_the_newest_window_lacks_is_told_of_by_the_one_before(trained):
+    layout, _ = trained
+    runs = {day: layout.count(*_one(800, day, shift=0.8)) for day in (0, 1)}
+    columns, *rest = _one(800, 2, shift=0.8)
+    del columns["x0"]
+    found = told(trained, runs | {2: layout.count(columns, *rest)}, 3)
+    assert found[FEATURE, "x0"].rings and found[FEATURE, "x0"].details["moved"]
+    assert found[FEATURE, "x1"].size < 0.05
+
+
 def test_small_windows_do_not_ring_by_chance_and_tiny_ones_are_not_judged(trained):
     chance = np.random.default_rng(7)
     for _ in range(20):

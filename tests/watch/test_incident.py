@@ -117,7 +117,7 @@ def test_slow_reads_explain_slow_answers() -> None:
 
 
 def test_a_watcher_that_is_blind_stands_alone() -> None:
-    blind = signal(Area.DATA, "VGW490", "drift")
+    blind = signal(Area.STEPS, "VGW490", "drift")
     assert len(grouped([blind, SPENT], READS)) == 2
 
 
@@ -226,6 +226,35 @@ def test_where_nobody_looked_nothing_is_over() -> None:
     other = Log()
     other.watch(SPENT)
     assert other.watch(now=NOW + 15 * DAY) == ["quiet"]  # nobody will look any more
+
+
+def test_where_a_watcher_is_blind_what_rang_for_long_goes_on() -> None:
+    log = Log()
+    log.watch(SPENT)
+    for day in range(1, 20):
+        assert log.watch(SPENT, now=NOW + day * DAY) == []
+    assert log.watch(now=NOW + 20 * DAY, blind=True) == []
+    blind = signal(Area.STEPS, "VGW490", "drift")
+    assert log.watch(SPENT, blind, now=NOW + 21 * DAY) == ["opened"]
+    # Another watcher looked, which says nothing of this one.
+    assert log.watch(SPENT, replace(blind, subject="steps", rings=False), now=NOW + 22 * DAY, blind=True) == []
+    assert log.watch(SPENT, quiet(blind), now=NOW + 23 * DAY) == ["resolved"]
+
+
+def test_what_somebody_resolved_may_ring_on_until_it_was_silent_or_gets_worse() -> None:
+    log = Log()
+    few = signal(Area.DATA, "VGW401", "orders", details={"source": "orders", "severity": "warning"})
+    log.watch(few)
+    log.write([resolve(log.standing, "churn-1", "ann", "holiday")], NOW + HOUR)
+    assert log.watch(few, now=NOW + 2 * HOUR) == [] and not log.standing.ongoing
+    assert log.watch(few, signal(Area.STEPS, "VGW421", "ship"), now=NOW + 3 * HOUR) == ["opened"]
+    assert log.watch(quiet(few), now=NOW + DAY) == ["quiet"] and log.watch(quiet(few), now=NOW + DAY) == []
+    assert log.watch(few, now=NOW + 2 * DAY) == ["reopened"]
+    log.write([resolve(log.standing, "churn-1", "ann", "holiday")], NOW + 2 * DAY)
+    assert log.watch(few, now=NOW + 3 * DAY) == []
+    worse = replace(few, details={"source": "orders", "severity": "critical"})
+    assert log.watch(worse, now=NOW + 3 * DAY) == ["reopened"]
+    assert log.standing.incidents["churn-1"].severity == "critical"
 
 
 def test_worse_breaks_a_snooze_and_alike_does_not() -> None:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from vigie.cli import screen
 from vigie.cli.arguments import AsOf, Environment, Folder, ScoreName, open_project
 from vigie.clock import iso
+from vigie.errors import VigieError
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
@@ -61,16 +62,24 @@ def watch(
     translator(spoken)  # what is wrong is told before any work is done
     file = output or opened.reports_folder / "watch.html"
     ledger = ledger_of(opened)
-    while True:
+
+    def look() -> bool:
+        """Whether an incident is open."""
         found = _round(opened, ledger, scores, as_json=as_json, tell=tell)
         if page or output is not None:
             _write(opened, ledger, found, file, days, spoken, quiet=as_json)
-        open_now = any(one.status(found.now) == "open" for of in found.incidents.values() for one in of)
-        if seconds is None:
-            break
+        return any(one.status(found.now) == "open" for of in found.incidents.values() for one in of)
+
+    if seconds is None:
+        if look() and fail:
+            raise typer.Exit(_RED)
+        return
+    while True:
+        try:
+            look()
+        except VigieError as error:  # a ledger that is away for a moment ends no watch
+            screen.errors.print(f"[yellow]warning[/] not looked: {escape(str(error))}", soft_wrap=True)
         time.sleep(seconds)
-    if fail and open_now:
-        raise typer.Exit(_RED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from vigie.definition.window import Window
 from vigie.errors import DefinitionError, JournalError, SettingsError, VigieError
 from vigie.watch.incident import Incident, Move, Policy, Standing, folded, next_moves
 from vigie.watch.signal import Area, Signal
-from vigie.watch.suspects import Deployment
+from vigie.watch.suspects import BLIND, Deployment
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger, LedgerLine
@@ -86,6 +86,8 @@ def follow(project: Project, ledger: Ledger, score: str, signals: Sequence[Signa
         SettingsError: ``[watch]`` cannot be meant.
         JournalError: The ledger cannot be read or written.
     """
+    from vigie.lifecycle.watching import WATCHERS
+
     reads = reads_of(project, score)
     released = deployments_of(ledger, score)
     importance = {
@@ -94,13 +96,16 @@ def follow(project: Project, ledger: Ledger, score: str, signals: Sequence[Signa
         if signal.area is Area.DRIFT and _known(signal.details.get("importance"))
     }
     policy = policy_of(project)
+    looked = {one.subject for one in signals if one.code == BLIND and not one.rings}
+    blind = not looked.issuperset(name for name, *_ in WATCHERS)
 
     def moves(standing: Standing) -> Iterable[Move]:
         if any(one.changed > now + BESIDE for one in standing.incidents.values()):
             return []
         return next_moves(
-            score, standing, signals, now, policy, reads=reads, deployments=released, importance=importance
-        )
+            score, standing, signals, now, policy,
+            reads=reads, deployments=released, importance=importance, blind=blind,
+        )  # fmt: skip
 
     return _write(ledger, score, now, moves)
 

@@ -102,7 +102,8 @@ class Parity:
         predictions: Predictions of the score in the time asked about.
         sent: Of them, those whose values the caller sent: there is no history to compare with.
         compared: Predictions that were computed again.
-        waiting: Sources of which events were received that are not in the lake yet: the batch does not see them.
+        waiting: Sources of which events were received that are not in the lake yet, so that the batch does not see them → when
+            the oldest of them was received, µs UTC.
         skipped: Bundle → number of its predictions and why they could not be computed again.
         features: In order of the first bundle that has them.
         differences: At most 10,000 of them, in order of their time.
@@ -113,7 +114,7 @@ class Parity:
     predictions: int = 0
     sent: int = 0
     compared: int = 0
-    waiting: tuple[str, ...] = ()
+    waiting: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, tuple[int, str]] = field(default_factory=dict)
     features: list[FeatureParity] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -129,6 +130,7 @@ def verify(
     score: Score,
     *,
     since: int | None = None,
+    until: int | None = None,
     sample: int | None = None,
     grace: int = GRACE,
     progress: Callable[[str, float], None] | None = None,
@@ -139,6 +141,7 @@ def verify(
         project: Where journal, registry and lake are.
         score: As the project file declares it; features are those of the bundles that answered.
         since: Only predictions answered at or after this moment, µs.
+        until: Only those answered at or before this moment, µs.
         sample: Only so many predictions, chosen by a hash of their identifiers: the same ones every time.
         grace: µs before an answer in which a row counts as arrived after it.
         progress: Told about the work.
@@ -148,9 +151,8 @@ def verify(
         FeatureError: The lake has not a source or column that is needed.
     """
     replay = _Replay(project, score, grace)
-    received = Intake(project, None)
-    replay.parity.waiting = tuple(name for name in sorted(score.sources) if received.lag(name) > 0)
-    chosen = _chosen(project, score.name, since, replay.parity)
+    replay.parity.waiting = waiting(project, score)
+    chosen = _chosen(project, score.name, since, until, replay.parity)
     if sample is not None:
         chosen = iter(sorted(_drawn(chosen, sample), key=lambda p: (p.at, p.id)))
     begin = 0.0
@@ -163,9 +165,16 @@ def verify(
     return replay.parity
 
 
-def _chosen(project: Project, name: str, since: int | None, parity: Parity) -> Iterator[Prediction]:
+def waiting(project: Project, score: Score) -> dict[str, int]:
+    """As :attr:`Parity.waiting`."""
+    received, now = Intake(project, None), project.clock.now()
+    lags = {name: received.lag(name) for name in sorted(score.sources)}
+    return {name: now - round(lag * 1e6) for name, lag in lags.items() if lag > 0}
+
+
+def _chosen(project: Project, name: str, since: int | None, until: int | None, parity: Parity) -> Iterator[Prediction]:
     """Predictions to compute again; the others are counted."""
-    for prediction in recorded(project, score=name, since=since):
+    for prediction in recorded(project, score=name, since=since, until=until):
         parity.predictions += 1
         if not prediction.looked_up or prediction.customer is None:
             parity.sent += 1

@@ -8,7 +8,7 @@ and deliveries, so that watching every minute finds what watching every hour fin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from vigie.watch.anomaly import MONTH, corrected, judged_count, judged_duration,
 from vigie.watch.anomaly_codes import CODES
 from vigie.watch.season import HOUR, LOOK_BACK
 from vigie.watch.signal import Signal
+from vigie.watch.suspects import BLIND
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
@@ -35,6 +36,7 @@ FEWEST = 30
 """Customers of an hour from which the scores of that hour are looked at."""
 PARITY_SAMPLE = 200
 """Predictions of a day that are computed again."""
+
 
 # From which size something rings, however evident it is.
 _FAILED, _REFUSED, _SAME = 0.005, 0.05, 0.2
@@ -52,16 +54,24 @@ def anomaly_signals(project: Project, ledger: Ledger, score: str, now: int) -> l
 
     Raises:
         SettingsError: ``[watch] false_alarms`` is no number above 0.
-        DataError: The lake cannot be read.
-        JournalError: The ledger or the record of predictions cannot be read.
     """
-    looks = [
-        *source_looks(project, score, now),
-        *api_looks(ledger, now),
-        *inference_looks(project, ledger, score, now),
-        *feature_looks(project, ledger, score, now),
-    ]
-    return signals_of(looks, score, false_alarms_of(project))
+    allowed = false_alarms_of(project)
+    looks: list[Look] = []
+    blind: list[Signal] = []
+    parts: dict[str, Callable[[], Iterable[Look]]] = {
+        "sources": lambda: source_looks(project, score, now),
+        "API": lambda: api_looks(ledger, now),
+        "inference": lambda: inference_looks(project, ledger, score, now),
+        "feature store": lambda: feature_looks(project, ledger, score, now),
+    }
+    for name, part in parts.items():
+        try:
+            looks += part()
+        except VigieError as error:  # where the store is down, what the API answers is told all the more
+            blind.append(looked(name, error, score, now))
+        else:
+            blind.append(fine(name, score, now))
+    return [*signals_of(looks, score, allowed), *blind]
 
 
 def signals_of(looks: list[Look], score: str, false_alarms: float) -> list[Signal]:
@@ -289,8 +299,8 @@ def _behind(project: Project, score: str, now: int) -> Iterator[Look]:
 
 
 def _parity(project: Project, ledger: Ledger, score: str, now: int) -> Iterator[Look]:
-    """Yesterday's answers computed again, once."""
-    from vigie.lifecycle.verify import GRACE, verify
+    """Yesterday's answers computed again, once; not before the lake has all that was received by the end of it."""
+    from vigie.lifecycle.verify import GRACE, verify, waiting
     from vigie.lifecycle.watch_hours import scored_hours
 
     day = now // DAY * DAY - DAY
@@ -298,11 +308,13 @@ def _parity(project: Project, ledger: Ledger, score: str, now: int) -> Iterator[
     key, topic = iso(day)[:10], f"{PARITY} {score}"
     found = ledger.facts(topic, key).get(key)
     if found is None:
-        if not asked:
+        if not asked or any(at < day + DAY for at in waiting(project, project.score(score)).values()):
             return
         # What a server has not taken in yet is older on a faster clock.
         grace = round(GRACE * rate_of(project.clock))
-        parity = verify(project, project.score(score), since=day, sample=PARITY_SAMPLE, grace=grace)
+        parity = verify(
+            project, project.score(score), since=day, until=day + DAY - 1, sample=PARITY_SAMPLE, grace=grace
+        )
         compared = sum(one.compared for one in parity.features)
         differ = [one.name for one in parity.features if one.different]
         found = {
@@ -323,7 +335,7 @@ def _parity(project: Project, ledger: Ledger, score: str, now: int) -> Iterator[
     )  # fmt: skip
 
 
-def looked(area: str, error: VigieError, score: str, now: int) -> Signal:
+def looked(area: str, error: Exception, score: str, now: int) -> Signal:
     """What is said where a watcher could not look: that it is fine is not known.
 
     Args:
@@ -332,18 +344,20 @@ def looked(area: str, error: VigieError, score: str, now: int) -> Signal:
         score: Whose.
         now: µs UTC.
     """
-    kind = CODES["VGW490"]
+    kind = CODES[BLIND]
+    what = error.what if isinstance(error, VigieError) else f"{type(error).__name__}: {error}"
+    remedy = error.remedy if isinstance(error, VigieError) else "its traceback is in the log"
     return Signal(
-        score=score, model="", area=kind.area, code="VGW490", subject=area, size=1.0, limit=1.0, evidence=math.nan,
-        rings=True, since=now, until=now, words=f"{area} could not be looked at: {error.what}",
-        details={"severity": kind.severity, "remedy": error.remedy},
+        score=score, model="", area=kind.area, code=BLIND, subject=area, size=1.0, limit=1.0, evidence=math.nan,
+        rings=True, since=now, until=now, words=f"{area} could not be looked at: {what}",
+        details={"severity": kind.severity, "remedy": remedy},
     )  # fmt: skip
 
 
 def fine(area: str, score: str, now: int) -> Signal:
     """What is said where a watcher could look."""
-    kind = CODES["VGW490"]
+    kind = CODES[BLIND]
     return Signal(
-        score=score, model="", area=kind.area, code="VGW490", subject=area, size=0.0, limit=1.0, evidence=math.nan,
+        score=score, model="", area=kind.area, code=BLIND, subject=area, size=0.0, limit=1.0, evidence=math.nan,
         rings=False, since=now, until=now, words=f"{area} was looked at",
     )  # fmt: skip

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vigie.errors import DefinitionError, VigieError, did_you_mean
 from vigie.watch.signal import Signal
+from vigie.watch.suspects import BLIND
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
     from vigie.lifecycle.project import Project
+
+log = logging.getLogger(__name__)
 
 Watcher = Callable[["Project", "Ledger", str, int], list[Signal]]
 
@@ -68,9 +72,13 @@ def look(project: Project, ledger: Ledger, score: str, now: int, only: Collectio
             continue
         watcher: Watcher = getattr(import_module(module), function)
         try:
-            found += watcher(project, ledger, score, now)
+            seen = watcher(project, ledger, score, now)
         except VigieError as error:
-            found.append(looked(name, error, score, now))
-        else:
+            seen = [looked(name, error, score, now)]
+        except Exception as error:  # a fault of ours in one watcher must not blind the others
+            log.exception("%s of %s could not be looked at", name, score)
+            seen = [looked(name, error, score, now)]
+        found += seen
+        if not any(one.code == BLIND and one.rings for one in seen):
             found.append(fine(name, score, now))
     return found

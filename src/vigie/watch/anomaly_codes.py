@@ -42,6 +42,6 @@ CODES: Mapping[str, Kind] = {
     "VGW412": Kind(Area.FEATURES, "The online store is behind the lake", "warning", "seconds behind"),
     "VGW413": Kind(Area.FEATURES, "Online and batch disagree", "critical", "share of values that differ unexplained"),
     "VGW421": Kind(Area.STEPS, "A step of the schedule was given up", "critical", "runs given up since one was done"),
-    "VGW490": Kind(Area.DATA, "A watcher could not look", "warning", "1 where it could not"),
+    "VGW490": Kind(Area.STEPS, "A watcher could not look", "warning", "1 where it could not"),
 }
 """By code; each has a section in ``docs/reference/signals.md``."""

@@ -238,7 +238,9 @@ def _signal(
     lasting = sum(one.size >= limit and one.p <= policy.alpha for one in found)
     rings = lasting >= needed and not quiet
     newest = looks[0]
-    shown = next(one[key] for one in seen if key in one)
+    # Not every window has every feature: where the newest has it not, what is told is of the one before.
+    at = next(n for n, one in enumerate(seen) if key in one)
+    shown, seen_in = seen[at][key], looks[at]
     since = began(days, newest.last, code, subject) if rings else newest.first
     length = newest.last - newest.first
     details: dict[str, object] = {
@@ -255,7 +257,7 @@ def _signal(
         details["importance"] = float(importance.get(subject, math.nan))
     if code == FEATURE and rings:
         details["moved"] = moved(
-            newest.live.cells[subject], _basis(newest, shown).profile.cells[subject], layout.features[subject]
+            seen_in.live.cells[subject], _basis(seen_in, shown).profile.cells[subject], layout.features[subject]
         )
     if code == OVERALL:
         shares = weights_of(importance, [name for one, name in seen[0] if one == FEATURE])

@@ -12,8 +12,8 @@ FEATURE, MISSING, UNSEEN, SCORE, DECISIONS, OUTCOMES, OVERALL, JOINT = (f"VGW10{
 """Codes: values of a feature, missing values, unseen categories, the score, the decision rate, the outcome rate, all features
 weighted by importance, and rows as a whole (:mod:`vigie.watch.classifier`)."""
 
-LOOKS = 2 * 30 + 5
-"""Looks in a month: a week and a day each day, and the joint test each week."""
+LOOKS = 3 * 30 + 5
+"""Looks in a month: a week, a day and the outcomes each day, and the joint test each week."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

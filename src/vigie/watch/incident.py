@@ -19,7 +19,7 @@ from vigie.clock import DAY
 from vigie.errors import VigieError
 from vigie.journal.ledger import LedgerLine
 from vigie.watch.signal import Area, Signal
-from vigie.watch.suspects import SLACK, Deployment, Group, Suspect, grouped, suspects
+from vigie.watch.suspects import BLIND, SLACK, Deployment, Group, Suspect, grouped, suspects
 
 OPENED, CHANGED, QUIET, RINGING, ACKNOWLEDGED, SNOOZED, RESOLVED, REOPENED = (
     "opened",
@@ -119,6 +119,7 @@ class Incident:
         quiet: Since when nothing of it rings, µs UTC; ``None`` while something does.
         resolved: When it ended, µs UTC; ``None`` while it goes on.
         reason: Why it ended.
+        ended_by: Who ended it; empty where it ended by itself.
         reopened: How often it was opened again.
         known: Keys of everything that ever rang in it.
     """
@@ -140,6 +141,7 @@ class Incident:
     quiet: int | None = None
     resolved: int | None = None
     reason: str = ""
+    ended_by: str = ""
     reopened: int = 0
     known: frozenset[Key] = frozenset()
 
@@ -155,6 +157,11 @@ class Incident:
     def ongoing(self) -> bool:
         """Whether it is not resolved."""
         return self.resolved is None
+
+    @property
+    def muted(self) -> bool:
+        """Whether somebody ended it and its cause has not been silent since: that the same goes on ringing is known."""
+        return self.resolved is not None and bool(self.ended_by) and self.quiet is None
 
     @property
     def affected(self) -> tuple[str, ...]:
@@ -221,6 +228,7 @@ def next_moves(
     reads: Mapping[str, Iterable[str]] | None = None,
     deployments: Sequence[Deployment] = (),
     importance: Mapping[str, float] | None = None,
+    blind: bool = False,
 ) -> list[Move]:
     """What should be written of the incidents of *score*, given what watchers say now; in order.
 
@@ -233,6 +241,7 @@ def next_moves(
         reads: Sources that each feature is computed from.
         deployments: What was released lately.
         importance: Of features.
+        blind: Whether somebody who usually looks did not, or could not: then what is not given may ring all the same.
     """
     sources = {name: frozenset(of) for name, of in (reads or {}).items()}
     groups = grouped([one for one in signals if one.rings], sources)
@@ -254,10 +263,13 @@ def next_moves(
                 merged.add(other.id)
                 moves.append(Move(RESOLVED, {"incident": other.id, "by": "", "reason": f"one with {kept[n].id}"}))
     given = {(one.score, one.code) for one in signals} | {(one.score, one.code, one.subject) for one in signals}
-    for incident in standing.ongoing:
+    for incident in standing.incidents.values():
         if incident.id in taken or incident.id in merged:
             continue
-        moves += _of_silent(incident, given, now, policy)
+        if incident.ongoing:
+            moves += _of_silent(incident, given, now, policy, blind)
+        elif incident.muted and incident.cause.key in given:
+            moves.append(Move(QUIET, {"incident": incident.id}))  # from now on it may be opened again
     return moves
 
 
@@ -282,7 +294,7 @@ def snooze(standing: Standing, name: str, until: int, by: str, reason: str = "")
 
 
 def resolve(standing: Standing, name: str, by: str, reason: str = "") -> Move:
-    """It is over; where the same rings again it is opened again.
+    """It is over; where the same rings again, after it did not or worse than before, it is opened again.
 
     Raises:
         VigieError: There is no such incident, or it is over.
@@ -338,7 +350,13 @@ def _after(incident: Incident | None, line: LedgerLine) -> Incident | None:
             )  # fmt: skip
             if again:
                 found = replace(
-                    found, resolved=None, reason="", acknowledged=None, by="", reopened=incident.reopened + 1
+                    found,
+                    resolved=None,
+                    reason="",
+                    ended_by="",
+                    acknowledged=None,
+                    by="",
+                    reopened=incident.reopened + 1,
                 )
             return found
         case "quiet":
@@ -351,7 +369,9 @@ def _after(incident: Incident | None, line: LedgerLine) -> Incident | None:
         case "snoozed":
             return replace(incident, snoozed=int(body["until"]), changed=at)
         case "resolved":
-            return replace(incident, resolved=at, reason=str(body.get("reason", "")), changed=at)
+            return replace(
+                incident, resolved=at, reason=str(body.get("reason", "")), ended_by=str(body.get("by", "")), changed=at
+            )
     return incident
 
 
@@ -422,24 +442,28 @@ def _kept(groups: Sequence[Group], same: Sequence[Sequence[Incident]]) -> dict[i
 
 def _of_known(incident: Incident, facts: Mapping[str, Any]) -> list[Move]:
     body = {"incident": incident.id, **facts}
+    worse = SEVERITIES.index(facts["severity"]) > SEVERITIES.index(incident.severity)
     if not incident.ongoing:
-        return [Move(REOPENED, body)]
+        return [] if incident.muted and not worse else [Move(REOPENED, body)]
     told = tuple(_told(one) for one in facts["signals"])
     before = {one.key for one in incident.signals}
     # A cause is believed until another one explains it, and nothing is written for figures alone.
     news = {one.key for one in told} - before or told[0].key != incident.cause.key
-    if news or SEVERITIES.index(facts["severity"]) > SEVERITIES.index(incident.severity):
+    if news or worse:
         return [Move(CHANGED, body)]
     return [Move(RINGING, {"incident": incident.id})] if incident.quiet is not None else []
 
 
-def _of_silent(incident: Incident, given: set[Any], now: int, policy: Policy) -> list[Move]:
+def _of_silent(incident: Incident, given: set[Any], now: int, policy: Policy, blind: bool) -> list[Move]:
     """Nothing of it rings. Where nobody looked, that says nothing."""
-    unseen = [one for one in incident.signals if one.key not in given and (one.score, one.code) not in given]
-    if unseen and now - incident.changed < policy.forgotten:
+    unseen = [
+        one for one in incident.signals
+        if one.key not in given and (one.code == BLIND or (one.score, one.code) not in given)
+    ]  # fmt: skip
+    if unseen and (blind or now - incident.changed < policy.forgotten):
         return []
     if all(one.area == Area.STEPS.value for one in incident.signals):  # a run was done: that is no matter of chance
-        return [Move(RESOLVED, {"incident": incident.id, "by": "", "reason": "a later run was done"})]
+        return [Move(RESOLVED, {"incident": incident.id, "by": "", "reason": "it works again"})]
     if incident.quiet is None:
         return [Move(QUIET, {"incident": incident.id})]
     if now - incident.quiet >= policy.quiet:

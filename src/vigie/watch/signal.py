@@ -12,7 +12,7 @@ class Area(enum.StrEnum):
     """What a signal is about. An area can be the cause of those that follow it."""
 
     STEPS = "steps"
-    """Steps of the schedule that were given up."""
+    """What runs by itself: steps of the schedule that were given up, watchers that could not look."""
     DATA = "data"
     """Volume, types, nulls, freshness, quarantine of a source."""
     FEATURES = "features"

@@ -13,10 +13,12 @@ SLACK = 2 * DAY
 """µs by which an effect may seem older than its cause: windows of a day have their beginning before it."""
 BEFORE = 3 * DAY
 """µs before the beginning in which a release is suspect."""
+BLIND = "VGW490"
+"""A watcher could not look."""
 _UPSTREAM = {area: place for place, area in enumerate(Area)}
 _WHOLE = frozenset({Area.INFERENCE, Area.DRIFT, Area.ESTIMATE, Area.PERFORMANCE})
 _LATE, _VOLUME, _QUARANTINE = "VGW404", "VGW401", "VGW402"
-_SLOW_READS, _SLOW, _DIED, _BLIND = "VGW411", "VGW302", "VGW301", "VGW490"
+_SLOW_READS, _SLOW, _DIED = "VGW411", "VGW302", "VGW301"
 _ORDER = {_LATE: 0, _VOLUME: 1, _QUARANTINE: 2, _DIED: 0}
 
 
@@ -104,9 +106,9 @@ def suspects(
     began = min(signal.since for signal in group.signals)
     found: list[tuple[int, Suspect]] = []
     for signal in group.signals:
-        if signal.area is Area.DATA and signal.code != _BLIND:
+        if signal.area is Area.DATA:
             found.append((0, Suspect("data", signal.subject, _excess(signal), signal.words)))
-        elif signal.area in (Area.STEPS, Area.FEATURES, Area.API, Area.INFERENCE):
+        elif signal.area in (Area.STEPS, Area.FEATURES, Area.API, Area.INFERENCE) and signal.code != BLIND:
             found.append((1, Suspect("service", signal.subject, _excess(signal), signal.words)))
     for one in deployments:
         if began - BEFORE <= one.at <= began + SLACK:
@@ -126,7 +128,7 @@ def suspects(
 
 
 def _explains(cause: Signal, effect: Signal, reads: Mapping[str, Collection[str]]) -> bool:
-    if cause.key == effect.key or _BLIND in (cause.code, effect.code):
+    if cause.key == effect.key or BLIND in (cause.code, effect.code):
         return False
     if cause.since > effect.since + SLACK:
         return False
@@ -163,8 +165,8 @@ def _of_model(signal: Signal) -> bool:
 
 def _kind(signal: Signal) -> str:
     """What belongs together although nothing explains it."""
-    if signal.code == _BLIND:
-        return _BLIND
+    if signal.code == BLIND:
+        return BLIND
     if signal.area is Area.DATA:
         return f"data {_source(signal)}"
     if signal.area is Area.STEPS:
