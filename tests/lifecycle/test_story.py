@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "story"))
-from play import CUSTOMERS, SCORE, SHOCK, Story, start_of
+from play import BEGIN, CUSTOMERS, SCORE, SHOCK, Story, start_of
 
+from vigie.clock import stopwatch
 from vigie.journal.ledger import Ledger, broken_at
 from vigie.lifecycle.incidents import stream_of
 from vigie.lifecycle.recorded import recorded
@@ -22,8 +23,8 @@ from vigie.lifecycle.rollout import standing_of as rollout_of
 
 pytestmark = pytest.mark.alone
 
-SECONDS = 10.0
-"""Of the machine for each day of the shop."""
+SECONDS, LOOKS = 10.0, 2.0
+"""Of the machine for each day of the shop, at least; and how often a day could look at the score, where the machine is slow."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Played once, to its end."""
     made = Story(tmp_path_factory.mktemp("story") / "shop", SECONDS)
     made.prepare()
+    began = stopwatch()
+    made.vigie("retrain", SCORE, "--plan", "--as-of", BEGIN.isoformat())
+    made.seconds = max(SECONDS, LOOKS * (stopwatch() - began))
     with made:
         made.play()
     return made
