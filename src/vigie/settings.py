@@ -230,7 +230,8 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "mlflow": "whether `vigie up` runs MLflow's pages beside the API; default true",
         "mlflow_port": "port of these on the loopback; default 5000",
         "grace": "how long services may take to finish what was begun when they are stopped; default 30s",
-        "probe_every": "time between two questions whether API and MLflow's pages still answer, and how long each waits; default 10s",
+        "probe_every": "time between two questions whether API and MLflow's pages still answer, and how long each waits; and "
+        "between two looks whether the scheduler was heard; default 10s",
         "probes": "how many in a row may stay without an answer before a service is killed and started again; 0: nobody asks; default 6",
     },
     "alerts": {

@@ -197,3 +197,21 @@ def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="not a database") as caught:
         SqliteLedger(tmp_path / "ledger.db")
     assert caught.value.retryable and isinstance(caught.value.__cause__, sqlite3.Error)
+
+
+def test_a_server_that_does_not_answer_is_an_error_and_what_the_url_says_stands(postgres: str, tmp_path: Path) -> None:
+    def ledger(more: str = "") -> Any:
+        url = postgres + (("&" if "?" in postgres else "?") + more if more else "")
+        return open_ledger(url, default=tmp_path / "x")
+
+    usual, told = ledger(), ledger("options=-c%20statement_timeout%3D200&tcp_user_timeout=7000")
+    assert usual._ask("SHOW statement_timeout") == [("30s",)]
+    assert usual._connection.info.get_parameters()["keepalives_idle"] == "10"
+    assert told._connection.info.get_parameters()["tcp_user_timeout"] == "7000"
+    with pytest.raises(JournalError, match="statement timeout"):
+        told._ask("SELECT pg_sleep(20)")
+    assert told.lines("churn") == []
+    for one in (usual, told):
+        one.close()
+    with pytest.raises(JournalError, match="invalid"):
+        open_ledger("postgresql://127.0.0.1:port/d?a=", default=tmp_path / "x")

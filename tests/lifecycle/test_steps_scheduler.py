@@ -14,7 +14,8 @@ from vigie.journal.ledger_sqlite import SqliteLedger
 from vigie.lifecycle import steps_scheduler
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.steps import Piece
-from vigie.lifecycle.steps_runs import runs_of
+from vigie.lifecycle.steps_runs import Run, late, put, runs_of
+from vigie.lifecycle.steps_schedule import Schedule
 from vigie.lifecycle.steps_scheduler import Scheduler
 
 BEGIN = parse_moment("2026-03-02T00:00:30")
@@ -356,6 +357,47 @@ def test_a_step_that_is_always_under_way_holds_nothing_back_for_ever(tmp_path: P
 
     counts = {name: stage.names().count(name) for name in ("ingest", "ship", "score churn", "score win", "watch")}
     assert min(counts.values()) >= 10, counts
+
+
+def test_a_score_that_is_added_later_has_no_past_to_make_up_for(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.score]\nevery = "1h"\ncatch_up = "all"\n')
+    one = FILE.replace('win = Score("win", **shared)\n', "")
+    (tmp_path / "churn.py").write_text(one)
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    for _ in range(5):
+        stage.pass_(scheduler, HOUR)
+        stage.begun[-1].code = 0
+        stage.pass_(scheduler, 0)
+
+    (tmp_path / "churn.py").write_text(FILE)
+    scheduler = stage.scheduler()
+    stage.pass_(scheduler, MINUTE)
+    assert stage.names() == ["score churn"] * 5
+    stage.pass_(scheduler, HOUR)
+    assert stage.names()[5:] == ["score churn", "score win"]
+    assert stage.states("score", "win") == [("06:00", "running")]
+
+
+def test_what_has_run_since_before_each_score_had_a_beginning_goes_on(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, '[schedule.score]\nevery = "1h"\ncatch_up = "all"\n')
+    stage.ledger.put_facts("schedule seen", 0, {"score": {"since": BEGIN - 9 * HOUR}})
+    put(stage.ledger, Piece("score", "churn"), [Run(BEGIN - BEGIN % HOUR - HOUR, "done")], BEGIN)
+    stage.scheduler().tick()
+    assert stage.names() == ["score churn"] and stage.states("score", "churn")[-1] == ("00:00", "running")
+
+
+def test_what_is_late_is_said() -> None:
+    schedule, slot = Schedule("ingest", every=HOUR, at_most=2 * HOUR), BEGIN - BEGIN % HOUR
+    done, failed = Run(slot, "done"), Run(slot, "failed", next=slot + MINUTE)
+    running = Run(slot, "running", began=slot)
+    assert late(schedule, [], 0, slot + 9 * HOUR) == ""  # nobody ever saw it
+    assert late(schedule, [], slot, slot + HOUR + MINUTE - 1) == late(schedule, [done], 0, slot + HOUR) == ""
+    assert late(schedule, [done], slot, slot + 3 * HOUR) == "due since 2026-03-02T01:00"
+    assert late(schedule, [done], slot, slot + HOUR + 30 * MINUTE, 60) == ""  # a minute of the machine has not passed
+    assert late(schedule, [failed], slot, slot + HOUR) == "next try due since 2026-03-02T00:01"
+    assert late(schedule, [running], slot, slot + 2 * HOUR) == ""
+    assert late(schedule, [running], slot, slot + 3 * HOUR) == "running since 2026-03-02T00:00"
 
 
 def test_no_more_run_at_once_than_may(tmp_path: Path) -> None:

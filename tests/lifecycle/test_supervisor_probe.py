@@ -20,7 +20,7 @@ from up_chaos import eventually, free_port
 
 from vigie.lifecycle import supervisor_probe
 from vigie.lifecycle.supervisor import Service, probe_url
-from vigie.lifecycle.supervisor_probe import Probe, Probing, answers
+from vigie.lifecycle.supervisor_probe import Beat, Probe, Probing, answers, beating
 
 KEEPER = """
 import sys
@@ -96,6 +96,38 @@ def test_a_service_has_longer_before_its_first_answer(deaf: int, monkeypatch: py
 
     assert probe.hangs >= 0.6
     assert time.monotonic() - began >= 0.6
+
+
+def test_what_beats_is_found_to_hang_when_looks_in_a_row_hear_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [100.0]
+    monkeypatch.setattr(supervisor_probe, "stopwatch", lambda: seconds[0])
+    hears, writes = os.pipe()
+    for end in (hears, writes):
+        os.set_blocking(end, False)
+    beat, lives = Beat(hears, Probing(5, 3)), beating(writes)
+
+    def looks(*pauses: float) -> float:
+        for pause in pauses:
+            seconds[0] += pause
+            assert beat.look()
+        return beat.hangs
+
+    assert looks(5, 5, 5, 5, 500) == 0  # it has longer for its first beat: it may wait for a lock
+    lives()
+    assert looks(0.1) == 0 and beat.due == seconds[0] + 5
+    assert looks(3600, 0, 5) == 0  # the machine slept, we with it
+    lives()
+    assert looks(0) == 0
+    assert looks(5, 5, 1, 1, 1) == 0
+    assert looks(2) == 15
+    for _ in range(1 << 17):  # nobody listens for a long time: that holds nothing up
+        lives()
+    assert looks(0, 0) == 15
+    os.close(writes)
+    while beat.look():
+        pass
+    os.close(hears)
+    beating(-1)()
 
 
 def test_nobody_is_rung_for_once_it_is_closed(deaf: int, monkeypatch: pytest.MonkeyPatch) -> None:

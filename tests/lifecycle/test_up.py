@@ -25,6 +25,7 @@ from up_chaos import (
     descendants,
     eventually,
     free_port,
+    frozen,
     hangs,
     scheduler,
     service,
@@ -72,6 +73,7 @@ def test_every_process_of_the_stack_may_be_killed_or_hang_and_nothing_is_lost_or
     eventually(stack.ready, stack.said)
     callers.start()
     kills.kill("the API, which hangs", hangs("serve", Stack.ready))
+    kills.kill("the scheduler, which hangs", frozen)
     kills.all_back()
     refused = stack.vigie(*stack.words)
     assert refused.returncode == 1
@@ -91,7 +93,7 @@ def test_every_process_of_the_stack_may_be_killed_or_hang_and_nothing_is_lost_or
     found = accounts(stack, callers, deliveries)
     assert {what: count for what, count in found["wrong"].items() if count} == {}
     assert found["seen"]["requests answered"] > 20
-    assert "serve has not answered for" in stack.said()
+    assert "serve has not answered for" in stack.said() and "scheduler has not answered for" in stack.said()
     assert stack.said().rstrip().endswith("stopped")
     assert not any(alive(pid) for pid in below)
     assert not (stack.folder / ".vigie" / "up.json").exists()

@@ -403,6 +403,20 @@ def hangs(name: str, answers: Callable[[Stack], bool]) -> Callable[[Stack], Back
     return kill
 
 
+def frozen(stack: Stack) -> Back:
+    """Stop the scheduler in its tracks; it is back when another one has its lock."""
+    lock = stack.folder / ".vigie" / "scheduler.lock"
+
+    def works() -> int | None:
+        pid = stack.pid("scheduler")
+        return pid if pid is not None and lock.exists() and lock.read_text() == str(pid) else None
+
+    before = int(eventually(works, stack.said))
+    time.sleep(2)  # until it was heard
+    os.kill(before, signal.SIGSTOP)
+    return lambda: works() not in (None, before)
+
+
 def worker(stack: Stack) -> Back:
     """Kill one of several workers of the API; it is back when there are as many again, and answer."""
     eventually(stack.ready, stack.said)

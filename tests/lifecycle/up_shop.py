@@ -15,6 +15,7 @@ from vigie.clock import DAY, FixedClock, SystemClock, iso
 from vigie.journal.ledger_sqlite import SqliteLedger
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.steps import pieces_of
 from vigie.lifecycle.steps_runs import seen_since
 from vigie.lifecycle.steps_schedule import schedules_of
 from vigie.lifecycle.train import train_score
@@ -51,7 +52,8 @@ def due(project: Project) -> None:
     """Let every step be due once, now: as though a scheduler had seen it two hours ago."""
     with closing(SqliteLedger(project.settings.state / "ledger.db")) as ledger:
         for schedule in schedules_of(project.settings.schedule):
-            seen_since(ledger, schedule, project.clock.now() - 2 * DAY // 24)
+            for piece in pieces_of(project, schedule.step):
+                seen_since(ledger, piece, [], project.clock.now() - 2 * DAY // 24)
 
 
 def visits(folder: Path, name: str, start: int, days: int, *, customers: int = 250, seed: int = 4) -> None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from vigie.cli import screen
 from vigie.cli.arguments import AsOf, Environment, Folder, clock_of, open_project
-from vigie.clock import AcceleratedClock, FixedClock, SystemClock, iso
+from vigie.clock import AcceleratedClock, FixedClock, SystemClock, iso, rate_of
 from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -140,10 +140,10 @@ def up(
 
 @group.command("show")
 def show(project: Folder = Path(), environment: Environment = None) -> None:
-    """When each step runs next, and what became of its last run."""
+    """When each step runs next, what became of its last run, and what is late."""
     from vigie.lifecycle.rollout import ledger_of
     from vigie.lifecycle.steps import pieces_of
-    from vigie.lifecycle.steps_runs import runs_of
+    from vigie.lifecycle.steps_runs import late, runs_of, seen_before
     from vigie.lifecycle.steps_schedule import following, schedules_of
 
     opened = open_project(project, environment)
@@ -158,10 +158,12 @@ def show(project: Folder = Path(), environment: Environment = None) -> None:
             last = runs[-1] if runs else None
             became = "–" if last is None else f"{last.state}, {iso(last.slot)}"
             said = "" if last is None else last.said
-            rows.append((piece.name, schedule.words, schedule.catch_up, iso(following(schedule, now)), became, said))
+            behind = late(schedule, runs, seen_before(ledger, piece, runs), now, rate_of(opened.clock))
+            following_slot = iso(following(schedule, now))
+            rows.append((piece.name, schedule.words, schedule.catch_up, following_slot, became, behind or "–", said))
     columns = [("step", "left"), ("when", "left"), ("catch up", "left"), ("next", "left"), ("last run", "left"),
-               ("because", "left")]  # fmt: skip
-    screen.table(columns, rows, cut=5)
+               ("late", "left"), ("because", "left")]  # fmt: skip
+    screen.table(columns, rows, cut=6)
 
 
 @group.command("tell")
@@ -196,6 +198,7 @@ def run(
     untimed: Annotated[
         bool, typer.Option("--untimed", help="Leave the time out of the log, where whoever keeps it adds it.")
     ] = False,
+    beat: Annotated[int, typer.Option("--beat", hidden=True)] = -1,
     project: Folder = Path(),
     environment: Environment = None,
     as_of: AsOf = None,
@@ -223,7 +226,7 @@ def run(
         told("warning", "schedule", f"steps of process {pid}, which was killed, are ending; waiting for them")
 
     with only_one(opened.settings.state / SCHEDULER_LOCK, "schedule", STEP_GRACE + _WAIT, waits) as lock:
-        run_scheduler(opened, ledger_of(opened), told, once=once, lock=lock)
+        run_scheduler(opened, ledger_of(opened), told, once=once, lock=lock, beat=beat)
 
 
 def _teller(project: Project, width: int, *, timed: bool = True) -> Callable[[str, str, str], None]:

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _SECONDS = 5
+_ALIVE = {
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""Of libpq: a server that went without a word is given up after half a minute, not after the hours that TCP has of its own."""
+_LONGEST = "30s"
+"""Time that a statement may take, where neither the server nor the URL says another one."""
 
 
 class PostgresLedger(Ledger):
@@ -35,8 +45,16 @@ class PostgresLedger(Ledger):
             import psycopg
         except ImportError as error:
             raise MissingExtraError("psycopg", extra="postgres") from error
+        from psycopg.conninfo import conninfo_to_dict
+
         self._url, self._connect = url, psycopg.connect
         self._error: type[Exception] = psycopg.Error
+        try:
+            told = conninfo_to_dict(url)
+        except psycopg.Error:  # connecting says what is wrong with it
+            told = {}
+        # What the URL says stands.
+        self._options: dict[str, Any] = {key: value for key, value in _ALIVE.items() if key not in told}
         self._connection: Connection[Any] | None = None
         scheme, _, rest = url.partition("://")
         # The last @ ends the credentials: a password may hold one that was not escaped.
@@ -49,7 +67,12 @@ class PostgresLedger(Ledger):
             connection = self._connection
             if connection is None or connection.closed:
                 connection = self._connection = self._connect(
-                    self._url, autocommit=True, connect_timeout=_SECONDS, application_name="vigie"
+                    self._url, autocommit=True, connect_timeout=_SECONDS, application_name="vigie", **self._options
+                )
+                # Not among the options of the connection, which poolers such as PgBouncer refuse.
+                connection.execute(
+                    "SELECT set_config('statement_timeout', %s, false) WHERE current_setting('statement_timeout') = '0'",
+                    (_LONGEST,),
                 )
                 again = False
             try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.clock import DAY, iso, parse_moment
 from vigie.lifecycle.steps import AFTER, Piece, pieces_of
-from vigie.lifecycle.steps_schedule import Schedule, due, slots
+from vigie.lifecycle.steps_schedule import LATE, Schedule, due, slots
 from vigie.settings import STEPS
 
 if TYPE_CHECKING:
@@ -98,13 +98,46 @@ def forget(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> int:
     return ledger.drop_facts(topic_of(piece), iso(before)) if runs and runs[0].slot < before else 0
 
 
-def seen_since(ledger: Ledger, schedule: Schedule, now: int) -> int:
-    """When a scheduler first saw that this step is scheduled, µs UTC: slots before are nobody's."""
-    found = ledger.facts(_SEEN, schedule.step, schedule.step + "\0")
-    if schedule.step not in found:
-        ledger.put_facts(_SEEN, now, {schedule.step: {"since": now}})
-        return now
-    return int(found[schedule.step]["since"])
+def late(schedule: Schedule, runs: Sequence[Run], seen: int, now: int, rate: float = 1.0) -> str:
+    """What is late with a piece, in words; empty where nothing is.
+
+    Args:
+        schedule: Of its step.
+        runs: On record, in the order of their slots.
+        seen: When the schedule was first seen, µs UTC; 0: never.
+        now: µs UTC.
+        rate: How many times as fast as the machine's the clock runs.
+    """
+    grace = int(LATE * rate)
+    last = runs[-1] if runs else None
+    if last is not None and last.state == RUNNING:
+        return f"running since {iso(last.began)[:16]}" if now - last.began > schedule.at_most * rate + grace else ""
+    if last is not None and last.state == FAILED:
+        return f"next try due since {iso(last.next)[:16]}" if now - last.next > grace else ""
+    begin = max([seen, *(run.slot for run in runs)])
+    waits = next(slots(schedule, begin, now - grace), 0) if seen or runs else 0
+    return f"due since {iso(waits)[:16]}" if waits else ""
+
+
+def seen_before(ledger: Ledger, piece: Piece, runs: Sequence[Run]) -> int:
+    """When a scheduler first saw that this piece is scheduled, µs UTC; 0: none did.
+
+    Args:
+        ledger: Of the project.
+        piece: A score that was added later has a beginning of its own.
+        runs: Of the piece. Where it has some and no beginning, the one of its step counts.
+    """
+    found = ledger.facts(_SEEN)
+    known = found.get(piece.name) or (found.get(piece.step) if runs else None)
+    return int(known["since"]) if known else 0
+
+
+def seen_since(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> int:
+    """Likewise; where none did, it is seen now. Slots before are nobody's."""
+    known = seen_before(ledger, piece, runs)
+    if not known:
+        ledger.put_facts(_SEEN, now, {piece.name: {"since": now}})
+    return known or now
 
 
 def last_on_record(project: Project, ledger: Ledger) -> int:

@@ -77,6 +77,7 @@ class Scheduler:
         begin: Begins a piece, with the arguments of ``vigie``.
         told: Told what happens.
         clock: What is due when; ``None``: the project's.
+        lives: Called again and again while there is much to do: nothing hangs.
 
     Raises:
         SettingsError: ``[schedule]`` cannot be meant.
@@ -89,10 +90,11 @@ class Scheduler:
         begin: Callable[[Piece, list[str]], Step],
         told: Told,
         clock: Clock | None = None,
+        lives: Callable[[], None] = lambda: None,
     ) -> None:
         self.schedules = schedules_of(project.settings.schedule)
         self._project, self._ledger, self._begin, self._told = project, ledger, begin, told
-        self._clock = clock or project.clock
+        self._clock, self._lives = clock or project.clock, lives
         self._parallel = parallel_of(project.settings.schedule)
         self._holder = name_of_holder(project)
         # A clock that is not the machine's: steps are told its time, and pauses are shorter.
@@ -192,8 +194,9 @@ class Scheduler:
         """What is to be done, by piece."""
         found = []
         for schedule in self.schedules:
-            seen = self._since(schedule, now)
             for piece in pieces_of(self._project, schedule.step):
+                self._lives()
+                seen = self._since(piece, now)
                 alive = frozenset([self._going[piece.name].run.slot] if piece.name in self._going else [])
                 found.append(steps_runs.todo(piece, schedule, self._known(piece), seen, now, alive))
         # What has waited longest comes first; of what is due at once, the step that others wait for.
@@ -205,6 +208,7 @@ class Scheduler:
             last = todos[-1]
             if last.run.state == RUNNING and (last.piece not in begins or len(self._going) >= self._parallel):
                 continue
+            self._lives()
             self._carry_out(last.piece, last.schedule, now)
 
     def _begins(self, wanted: list[list[Todo]], now: int) -> list[list[Todo]]:
@@ -236,8 +240,7 @@ class Scheduler:
         self._runs.pop(piece.name, None)
         if not self._hold(piece, now):
             return  # another runs it: what comes of that will be on record
-        seen = self._since(schedule, now)
-        runs = self._known(piece)
+        seen, runs = self._since(piece, now), self._known(piece)
         todos = steps_runs.todo(piece, schedule, runs, seen, now, frozenset())
         steps_runs.put(self._ledger, piece, [todo.run for todo in todos], now)
         steps_runs.forget(self._ledger, piece, runs, now)
@@ -280,10 +283,10 @@ class Scheduler:
             self._runs[piece.name] = steps_runs.runs_of(self._ledger, piece)
         return self._runs[piece.name]
 
-    def _since(self, schedule: Schedule, now: int) -> int:
-        if schedule.step not in self._seen:
-            self._seen[schedule.step] = steps_runs.seen_since(self._ledger, schedule, now)
-        return self._seen[schedule.step]
+    def _since(self, piece: Piece, now: int) -> int:
+        if piece.name not in self._seen:
+            self._seen[piece.name] = steps_runs.seen_since(self._ledger, piece, self._known(piece), now)
+        return self._seen[piece.name]
 
     def _hold(self, piece: Piece, now: int) -> bool:
         """Whether the piece's lease is ours; it is asked for again once half of it has passed."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from vigie.clock import Clock, iso, stopwatch
 from vigie.errors import SettingsError
 from vigie.lifecycle.supervisor_child import Child, Doorbell
-from vigie.lifecycle.supervisor_probe import Probe, Probing
+from vigie.lifecycle.supervisor_probe import Beat, Probe, Probing
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a service that ended is started again: the first time, doubled each time, and at most."""
@@ -41,6 +41,7 @@ class Service:
         port: On which it listens; 0: none.
         host: The address that it listens on.
         probe: What of *url* is asked for to see whether it answers, as ``/healthz``; empty: nothing.
+        beats: Whether it takes ``--beat`` and says by itself that it lives.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Service:
     port: int = 0
     host: str = "127.0.0.1"
     probe: str = ""
+    beats: bool = False
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class _Kept:
     again: float = 0.0  # when it is started, by the stopwatch
     pause: float = FIRST_PAUSE
     restarts: int = 0
-    probe: Probe | None = None
+    probe: Probe | Beat | None = None
 
 
 class Supervisor:
@@ -129,6 +131,10 @@ class Supervisor:
                 self._hear(kept, bell)
                 code = child.ended()
                 if code is None:
+                    if isinstance(kept.probe, Beat):
+                        if not kept.probe.look():
+                            bell.remove_beat(child)
+                        wait = min(wait, max(kept.probe.due - now, 0.0))
                     self._kill_if_it_hangs(kept)
                     continue
                 self._bury(kept, bell)
@@ -153,9 +159,11 @@ class Supervisor:
         service = kept.service
         kept.child = Child(
             service.name, service.module, service.arguments, self._folder,
-            more=service.more, grace=self._grace, keep=self._keep,
+            more=service.more, grace=self._grace, keep=self._keep, beats=service.beats,
         )  # fmt: skip
         bell.add(kept.child)
+        if service.beats and self._probing.tries:
+            kept.probe = Beat(kept.child.beat, self._probing)
         if service.probe and self._probing.tries:
             with suppress(RuntimeError):  # no further thread: it runs, and is not asked
                 kept.probe = Probe(probe_url(service), self._probing, bell.ring)

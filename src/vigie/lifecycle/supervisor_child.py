@@ -32,6 +32,11 @@ class Child:
         more: Variables of its environment beside ours.
         grace: Seconds that it may take to end once asked.
         keep: Descriptors that it inherits.
+        beats: Whether it says by itself that it lives: its last arguments are then ``--beat`` and the descriptor of a pipe in which
+            it writes a byte now and then (:func:`vigie.lifecycle.supervisor_probe.beating`).
+
+    Attributes:
+        beat: The end of that pipe at which we hear it, which never waits; -1: it has none.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Child:
         more: Mapping[str, str] | None = None,
         grace: float = 30.0,
         keep: Sequence[int] = (),
+        beats: bool = False,
     ) -> None:
         self.name, self.grace = name, grace
         self.began = stopwatch()
@@ -53,11 +59,24 @@ class Child:
         self._rest = b""
         self._asked: float | None = None
         command = [sys.executable, "-m", "vigie.lifecycle.supervisor_tether", f"{grace:g}", module, *arguments]
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            process_group=0, pass_fds=tuple(keep),
-            env=environment_with({"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **(more or {})}),
-        )  # fmt: skip
+        self.beat, writes = os.pipe() if beats else (-1, -1)
+        if beats:
+            for end in (self.beat, writes):
+                os.set_blocking(end, False)
+            command, keep = [*command, "--beat", str(writes)], [*keep, writes]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                process_group=0, pass_fds=tuple(keep),
+                env=environment_with({"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **(more or {})}),
+            )  # fmt: skip
+        except OSError:
+            if beats:
+                os.close(self.beat)
+            raise
+        finally:
+            if beats:
+                os.close(writes)
         self.pid = self._process.pid
         assert self._process.stdout is not None
         self.out = self._process.stdout.fileno()
@@ -109,6 +128,9 @@ class Child:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        if self.beat >= 0:
+            os.close(self.beat)
+            self.beat = -1
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -143,13 +165,21 @@ class Doorbell:
             self._writes.send(b"\0")
 
     def add(self, child: Child) -> None:
-        """Wake for what *child* says."""
+        """Wake for what *child* says, and for its beats."""
         self._selector.register(child.out, selectors.EVENT_READ)
+        if child.beat >= 0:
+            self._selector.register(child.beat, selectors.EVENT_READ)
 
     def remove(self, child: Child) -> None:
         """No longer."""
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(child.out)
+        self.remove_beat(child)
+
+    def remove_beat(self, child: Child) -> None:
+        """No longer for its beats: it has closed its end."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(child.beat)
 
     def wait(self, seconds: float) -> None:
         """Until something happens, or so many seconds."""

@@ -1,9 +1,14 @@
-"""Asks a service again and again whether it still answers: one that lives and does not is as good as dead."""
+"""Asks a service again and again whether it still answers: one that lives and does not is as good as dead.
+
+What listens nowhere says by itself that it lives: its main loop writes a byte in a pipe each time round.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import math
+import os
 import ssl
 import threading
 from collections.abc import Callable
@@ -14,6 +19,10 @@ from vigie.clock import stopwatch
 
 STARTING = 600.0
 """Seconds that a service has for its first answer at least: it loads models then."""
+BEAT = 1.0
+"""Longest time between two beats of what has nothing to do, seconds."""
+SLOWEST = 10.0
+"""Seconds without a beat that are never too long, whatever the settings say: a database may be waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,64 @@ class Probe:
                 self.hangs = silent
                 self._ring()
                 return
+
+
+class Beat:
+    """Hears a service that beats; looked at in the loop of whoever keeps it, without a thread.
+
+    As with questions, silence is counted by looks that are *probing.every* apart: where the whole machine stood still, nobody hangs.
+
+    Args:
+        source: Where its bytes come out; reading waits for nothing.
+        probing: How often is looked, and how many looks in a row may find nothing.
+
+    Attributes:
+        hangs: For how many seconds it has not been heard, once that is too long; else 0.
+        due: When it is to be looked at again at the latest, by the stopwatch.
+    """
+
+    def __init__(self, source: int, probing: Probing) -> None:
+        self.hangs = 0.0
+        self._source, self._every = source, probing.every
+        self._tries = max(probing.tries, math.ceil(SLOWEST / probing.every))
+        self._left, self._since, self._patience = self._tries, stopwatch(), STARTING
+        self.due = self._since + self._every
+
+    def look(self) -> bool:
+        """Take what has come; whether more can come: its end may be closed."""
+        now, some = stopwatch(), None
+        with contextlib.suppress(OSError):  # nothing has come
+            some = os.read(self._source, 1 << 16)
+        if some:
+            self._left, self._since, self._patience = self._tries, now, 0.0
+            self.due = now + self._every
+        elif now >= self.due:
+            self.due = now + self._every
+            self._left -= 1
+            if self._left <= 0 and now - self._since >= self._patience:
+                self.hangs = now - self._since
+        return some != b""
+
+    def close(self) -> None:
+        """Nothing to do: the pipe is the service's."""
+
+
+def beating(descriptor: int) -> Callable[[], None]:
+    """What writes a byte for a :class:`Beat`; to be called by the loop that must not hang, and by no thread beside it.
+
+    Args:
+        descriptor: Of the pipe's other end, which does not wait; below 0: nobody listens.
+    """
+
+    def beat() -> None:
+        with contextlib.suppress(OSError):  # full: there is enough to hear; closed: nobody listens
+            os.write(descriptor, b".")
+
+    if descriptor < 0:
+        return lambda: None
+    with contextlib.suppress(OSError):
+        os.set_inheritable(descriptor, False)
+    return beat
 
 
 def answers(url: str, seconds: float) -> bool:

@@ -18,7 +18,7 @@ from vigie.lifecycle.steps_schedule import Schedule, following, schedules_of
 from vigie.lifecycle.steps_scheduler import Scheduler, Told
 from vigie.lifecycle.supervisor import Service
 from vigie.lifecycle.supervisor_child import Child, Doorbell
-from vigie.lifecycle.supervisor_probe import Probing
+from vigie.lifecycle.supervisor_probe import BEAT, Probing, beating
 from vigie.settings import secret
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def plan_up(
             )
         )
     if "scheduler" not in left_out:
-        services.append(Service("scheduler", "vigie.cli", ("schedule", "run", "--untimed", *place)))
+        services.append(Service("scheduler", "vigie.cli", ("schedule", "run", "--untimed", *place), beats=True))
     pages = _mlflow(project, mlflow_port, left_out)
     if pages is not None:
         services.append(pages)
@@ -203,7 +203,14 @@ def readers_beside_writers(project: Project) -> None:
 
 
 def run_scheduler(
-    project: Project, ledger: Ledger, told: Told, *, once: bool = False, clock: Clock | None = None, lock: int = -1
+    project: Project,
+    ledger: Ledger,
+    told: Told,
+    *,
+    once: bool = False,
+    clock: Clock | None = None,
+    lock: int = -1,
+    beat: int = -1,
 ) -> None:
     """Run what is due until SIGINT or SIGTERM; with *once*, until nothing is due. For the main thread.
 
@@ -214,8 +221,9 @@ def run_scheduler(
         once: Stop when nothing is left to do now.
         clock: What is due when; ``None``: the project's.
         lock: Descriptor that steps inherit: what it locks is free once the last of them has ended; -1: none.
+        beat: Descriptor in which it says that it lives; -1: none.
     """
-    settings, bell = project.settings, Doorbell()
+    settings, bell, lives = project.settings, Doorbell(), beating(beat)
     children: dict[str, Child] = {}
     keep = (lock,) if lock >= 0 else ()
 
@@ -243,12 +251,13 @@ def run_scheduler(
         return some
 
     try:
-        scheduler = Scheduler(project, ledger, begin, told, clock)
-        _loop(scheduler, bell, hear, once=once)
+        scheduler = Scheduler(project, ledger, begin, told, clock, lives)
+        _loop(scheduler, bell, hear, lives, once=once)
         scheduler.stop()
         while not scheduler.ended():
             bell.wait(0.2)
             hear()
+            lives()
             if bell.asked > 1:
                 scheduler.stop()
     finally:
@@ -258,7 +267,9 @@ def run_scheduler(
         bell.close()
 
 
-def _loop(scheduler: Scheduler, bell: Doorbell, hear: Callable[[], bool], *, once: bool) -> None:
+def _loop(
+    scheduler: Scheduler, bell: Doorbell, hear: Callable[[], bool], lives: Callable[[], None], *, once: bool
+) -> None:
     """A look when one is due or a step has ended; in between, steps are only heard."""
     look = 0.0
     while not bell.asked:
@@ -267,7 +278,8 @@ def _loop(scheduler: Scheduler, bell: Doorbell, hear: Callable[[], bool], *, onc
             if once and scheduler.idle():
                 return
             look = stopwatch() + wait
-        bell.wait(look - stopwatch())
+        lives()
+        bell.wait(min(look - stopwatch(), BEAT))
 
 
 def accelerated(state: Path, start: int, rate: float, real: Clock) -> AcceleratedClock:
