@@ -54,7 +54,7 @@ cron = "0 6 * * mon-fri"
 [schedule.ship]
 every = "15m"
 [schedule.watch]
-every = "1h"
+every = "7m"
 catch_up = "all"
 tries = 1
 """
@@ -66,7 +66,12 @@ def project(tmp_path: Path) -> Project:
     folder.mkdir()
     (folder / "churn.py").write_text(FILE)
     (folder / "vigie.toml").write_text(TOML)
-    return Project.open(folder, "prod", FixedClock(parse_moment("2026-03-02T10:00:00.5")))
+    return at("2026-03-02T10:00:00.5", folder)
+
+
+def at(moment: str, folder: Path) -> Project:
+    """The project as it is exported at a moment."""
+    return Project.open(folder, "prod", FixedClock(parse_moment(moment)))
 
 
 class Task:
@@ -110,7 +115,11 @@ def airflow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     pendulum = types.ModuleType("pendulum")
     pendulum.parse = lambda text: types.SimpleNamespace(in_timezone=lambda zone: (text, zone))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pendulum", pendulum)
-    for name, content in places[request.param].items():
+    same = {
+        "airflow.timetables": {},
+        "airflow.timetables.interval": {"DeltaDataIntervalTimetable": lambda delta: delta},
+    }
+    for name, content in {**places[request.param], **same}.items():
         module = types.ModuleType(name)
         module.__dict__.update(content)
         monkeypatch.setitem(sys.modules, name, module)
@@ -133,7 +142,10 @@ def test_steps_that_are_due_together_are_one_dag_and_follow_each_other(project: 
         ("2026-03-02T10:00:00Z", "Europe/Paris"),
     )
     assert (together["catchup"], watch["catchup"]) == (False, True)
-    assert watch["schedule"].total_seconds() == 3_600
+    assert dags["my_shop_ship"]["schedule"] == "*/15 * * * *"
+    # 7 minutes have no cron text: they begin at a multiple, counted from 1970 on.
+    assert (watch["schedule"].total_seconds(), watch["start_date"]) == (420, ("2026-03-02T09:56:00Z", "UTC"))
+    assert parse_moment("2026-03-02T09:56:00Z") % 420_000_000 == 0
     assert set(tasks) == {"ingest", "score_churn", "score_win", "retrain_churn", "retrain_win", "every_step"}
     assert tasks["score_win"].after == tasks["retrain_churn"].after == ["ingest"]
     assert tasks["every_step"].given["trigger_rule"] == "all_success" and len(tasks["every_step"].after) == 5
@@ -146,10 +158,25 @@ AIRFLOW = "3.3.2"
 LOAD = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
+import pendulum
+
+def slots(dag, catchup):
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    found, last, until = [], None, pendulum.parse("2026-03-02T08:00:00Z")
+    while not found or (catchup and found[-1] < until):
+        run = timetable.next_dagrun_info(
+            last_automated_data_interval=last, restriction=TimeRestriction(dag.start_date, None, catchup))
+        last = run.data_interval
+        found.append(last.end)
+    return [one.in_timezone("UTC").isoformat() for one in found]
+
+bag, later = DagBag(sys.argv[1]), DagBag(sys.argv[2])
 print(json.dumps({"errors": {str(k): str(v) for k, v in bag.import_errors.items()}, "dags": {
-    one.dag_id: {"zone": str(one.timezone), "when": str(getattr(one.timetable, "expression", None) or one.timetable.delta),
-                 "catchup": one.catchup, "tasks": {t.task_id: sorted(t.upstream_task_ids) for t in one.tasks}}
+    one.dag_id: {"zone": str(one.timezone), "when": str(getattr(one.timetable, "expression", "")),
+                 "catchup": one.catchup, "slots": slots(one, True), "late": slots(later.dags[one.dag_id], True), "now": slots(one, False),
+                 "tasks": {t.task_id: sorted(t.upstream_task_ids) for t in one.tasks}}
     for one in bag.dags.values()}}))
 """
 
@@ -161,12 +188,14 @@ def airflow_python() -> Path:
 
 
 def test_airflow_itself_reads_the_file(project: Project, airflow_python: Path, tmp_path: Path) -> None:
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    (dags / "vigie_steps.py").write_text(airflow_text(project, at="/srv/shop"))
+    folders = []
+    for moment in ("2026-03-02T05:53:12", "2026-03-02T06:10:00"):
+        folders.append(tmp_path / moment)
+        folders[-1].mkdir()
+        (folders[-1] / "vigie_steps.py").write_text(airflow_text(at(moment, project.settings.root), at="/srv/shop"))
     here = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     done = subprocess.run(
-        [str(airflow_python), "-c", LOAD, str(dags)],
+        [str(airflow_python), "-c", LOAD, *map(str, folders)],
         capture_output=True,
         text=True,
         env={**os.environ, **here},
@@ -182,6 +211,12 @@ def test_airflow_itself_reads_the_file(project: Project, airflow_python: Path, t
     assert together["tasks"]["retrain_win"] == ["ingest"]
     assert len(together["tasks"]["every_step"]) == 5
     assert told["dags"]["my_shop_watch"]["catchup"] is True
+    for name, every in (("my_shop_watch", 420), ("my_shop_ship", 900)):
+        # When it was exported does not say when it is due, nor does when a scheduler first saw it.
+        early, late = told["dags"][name]["slots"], told["dags"][name]["late"]
+        assert early[-len(late) :] == late and len(early) > len(late) > 5
+        assert early[0] > "2026-03-02T05:53:12" and late[0] > "2026-03-02T06:10:00"
+        assert all(parse_moment(slot) % (every * 1_000_000) == 0 for slot in (*early, *told["dags"][name]["now"]))
 
 
 def test_tasks_are_commands_of_vigie(project: Project, airflow: None) -> None:
@@ -248,11 +283,70 @@ def test_schedules_of_eventbridge() -> None:
     assert words("0 6 1 jan,jul *") == "cron(0 6 1 JAN,JUL ? *)"
     assert words("0 6 * * 1-5") == "cron(0 6 ? * MON-FRI *)"
     assert words("0 6 * * 0,7") == "cron(0 6 ? * SUN,SUN *)"
-    assert eventbridge(Schedule("score", every=60_000_000)) == "rate(1 minute)"
+    assert words("*/20 */2 * * *") == "cron(0/20 0/2 * * ? *)"
+    assert eventbridge(Schedule("score", every=60_000_000)) == "cron(* * * * ? *)"
+    assert eventbridge(Schedule("score", every=86_400_000_000)) == "cron(0 0 * * ? *)"
+    assert eventbridge(Schedule("score", every=420_000_000)) == "rate(7 minutes)"
     with pytest.raises(SettingsError, match="not both"):
         words("0 6 1 * mon")
     with pytest.raises(SettingsError, match="minutes"):
         eventbridge(Schedule("score", every=30_000_000))
+
+
+def test_eventbridge_counts_from_a_multiple_whenever_it_is_exported(project: Project) -> None:
+    begins = []
+    for moment in ("2026-03-02T05:53:12", "2026-03-02T06:10:00"):
+        schedules = step_functions(at(moment, project.settings.root), at="/p")["schedules.json"]
+        assert [one["Name"] for one in schedules if "StartDate" in one] == ["my_shop_watch"]
+        begins.append(parse_moment(schedules[-1]["StartDate"]))
+        assert begins[-1] % 420_000_000 == 0 and 0 <= begins[-1] - parse_moment(moment) - 3_600_000_000 < 420_000_000
+    assert begins[0] != begins[1]
+
+
+def test_what_was_filled_in_stays(project: Project, tmp_path: Path) -> None:
+    root, path = project.settings.root, tmp_path / "aws" / "schedules.json"
+
+    def export() -> str:
+        words = ["export", "stepfunctions", "-o", str(path.parent), "--project", str(root), "--env", "prod"]
+        done = CliRunner().invoke(program, words)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    def read() -> dict[str, Any]:
+        return {one["Name"]: one for one in json.loads(path.read_text())}
+
+    assert "fill in" in export()
+    mine = read()
+    for one in mine.values():
+        one["Target"]["Arn"], one["State"] = f"arn:aws:states:eu-west-3:1:stateMachine:{one['Name']}", "ENABLED"
+        one["Target"]["Input"] = one["Target"]["Input"].replace("CLUSTER", "ours")
+    another = {"Name": "other_shop_ingest", "Target": {"Arn": "arn:other"}}
+    path.write_text(json.dumps([*mine.values(), another]))
+    toml = (root / "vigie.toml").read_text()
+    (root / "vigie.toml").write_text(
+        toml.replace('every = "7m"', 'cron = "5 * * * *"').replace('[schedule.ship]\nevery = "15m"\n', "")
+    )
+
+    assert "fill in" not in export()
+    found = read()
+    assert list(found) == ["my_shop_ingest_score_retrain", "my_shop_watch", "my_shop_ship", "other_shop_ingest"]
+    assert found["my_shop_watch"] == {
+        **{key: value for key, value in mine["my_shop_watch"].items() if key != "StartDate"},
+        "ScheduleExpression": "cron(5 * * * ? *)", "ScheduleExpressionTimezone": "Europe/Paris",
+    }  # fmt: skip
+    assert found["my_shop_ingest_score_retrain"] == mine["my_shop_ingest_score_retrain"]
+    assert found["other_shop_ingest"] == another
+    # What is not scheduled any more is switched off, and is as it was once it is scheduled again.
+    assert (found["my_shop_ship"]["State"], found["my_shop_ship"]["Target"]) == (
+        "DISABLED",
+        mine["my_shop_ship"]["Target"],
+    )
+    (root / "vigie.toml").write_text(toml)
+    export()
+    assert read()["my_shop_ship"] == {key: value for key, value in mine["my_shop_ship"].items() if key != "State"}
+    path.write_text("[{]")
+    done = CliRunner().invoke(program, ["export", "stepfunctions", "-o", str(path.parent), "--project", str(root)])
+    assert isinstance(done.exception, SettingsError) and path.read_text() == "[{]"
 
 
 def test_the_commands_write_files_and_leave_those_of_others_alone(project: Project, tmp_path: Path) -> None:

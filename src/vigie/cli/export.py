@@ -47,12 +47,13 @@ def stepfunctions(
     """Write AWS Step Functions state machines that run the steps of [schedule] on ECS, and schedules that start them."""
     import json
 
-    from vigie.lifecycle.export_dag import step_functions, write
+    from vigie.lifecycle.export_dag import SCHEDULES, step_functions, write
 
     opened = open_project(project, environment)
     files = step_functions(opened, at=at, program=program)
     _told(write(output, {name: json.dumps(content, indent=2) + "\n" for name, content in files.items()}))
-    screen.say("fill in schedules.json: state machines, role, cluster, task definition, container and subnets")
+    if "STATE_MACHINE_ARN of" in (output / SCHEDULES).read_text("utf-8"):
+        screen.say("fill in schedules.json: state machines, role, cluster, task definition, container and subnets")
 
 
 def _told(paths: list[Path]) -> None:

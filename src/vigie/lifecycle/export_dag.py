@@ -17,15 +17,24 @@ from typing import TYPE_CHECKING, Any
 from vigie.clock import iso
 from vigie.errors import SettingsError
 from vigie.lifecycle.steps import AFTER, Piece, pieces_of
-from vigie.lifecycle.steps_schedule import Schedule, due_together, schedules_of
+from vigie.lifecycle.steps_schedule import Schedule, cron_of, due_together, schedules_of
+from vigie.settings import STEPS
 
 if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
 
+SCHEDULES = "schedules.json"
+"""Of EventBridge Scheduler; the one file in which somebody fills in what is not known here."""
+GONE = "not in vigie.toml any more"
+"""Description of a schedule that was written once and is switched off."""
+_AHEAD = 3_600_000_000
+"""How long somebody has until what is exported must be there, where its beginning is written."""
 MARK = "Written by `vigie export"
 AIRFLOW_MOMENT = "{{ data_interval_end.strftime('%Y-%m-%dT%H:%M:%SZ') }}"
 """The slot of a run, in Airflow 2 and 3 alike."""
 _MOMENT = "\0moment"
+_WHEN = ("ScheduleExpression", "ScheduleExpressionTimezone", "StartDate")
+_STEPS_BEHIND = re.compile(rf"(_({'|'.join(STEPS)}))+$")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
@@ -87,6 +96,11 @@ except ImportError:  # Airflow 2
     from airflow.operators.bash import BashOperator
 '''
 
+_EVERY = """from airflow.timetables.interval import DeltaDataIntervalTimetable
+"""
+"""For lengths that no cron text has: the one timetable of Airflow 2 and 3 that counts them from 1970 on, as ``vigie.toml`` means
+them, and not from the moment that a scheduler first saw the file or came back."""
+
 _DAG = """
 with DAG(
     dag_id={dag},
@@ -122,15 +136,21 @@ def airflow_text(project: Project, *, at: str | None = None, program: str = "vig
     Raises:
         SettingsError: Nothing is scheduled, or ``[schedule]`` cannot be meant.
     """
-    name, start = _slug(project.settings.root.name), iso(project.clock.now() // 1_000_000 * 1_000_000)
+    name, groups = _slug(project.settings.root.name), groups_of(project)
     parts = [_HEAD.format(project=name, mark=MARK)]
+    if any(cron_of(group.schedules[0]) is None for group in groups):
+        parts.append(_EVERY)
     place = Piece("ingest").place(at or str(project.settings.root), project.settings.environment)
-    for group in groups_of(project):
+    for group in groups:
         first = group.schedules[0]
-        when = repr(first.cron) if first.cron else f"timedelta(seconds={first.every / 1e6:g})"
+        cron, start = cron_of(first), project.clock.now() // 1_000_000 * 1_000_000
+        when = repr(cron)
+        if cron is None:
+            start = project.clock.now() // first.every * first.every
+            when = f"DeltaDataIntervalTimetable(timedelta(seconds={_seconds(first.every)}))"
         parts.append(
             _DAG.format(
-                dag=repr(f"{name}_{group.name}"), when=when, start=repr(start),
+                dag=repr(f"{name}_{group.name}"), when=when, start=repr(iso(start)),
                 zone=repr(first.zone if first.cron else "UTC"), catchup=first.catch_up == "all",
             )
         )  # fmt: skip
@@ -141,7 +161,7 @@ def airflow_text(project: Project, *, at: str | None = None, program: str = "vig
             parts.append(
                 _TASK.format(
                     variable=_slug(piece.name), task=repr(_slug(piece.name)), command=repr(command), retries=usual.tries - 1,
-                    delay=f"{usual.backoff / 1e6:g}", rule=repr("all_done"),
+                    delay=_seconds(usual.backoff), rule=repr("all_done"),
                 )
             )  # fmt: skip
         edges = [
@@ -187,6 +207,7 @@ def step_functions(project: Project, *, at: str, program: str = "vigie") -> dict
         schedules.append({
             "Name": machine,
             "ScheduleExpression": eventbridge(first),
+            **({} if cron_of(first) else {"StartDate": iso(-(-(project.clock.now() + _AHEAD) // first.every) * first.every)}),
             "ScheduleExpressionTimezone": first.zone if first.cron else "UTC",
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {
@@ -198,7 +219,7 @@ def step_functions(project: Project, *, at: str, program: str = "vigie") -> dict
                 }),
             },
         })  # fmt: skip
-    files["schedules.json"] = schedules
+    files[SCHEDULES] = schedules
     return files
 
 
@@ -206,18 +227,22 @@ def eventbridge(schedule: Schedule) -> str:
     """The words of EventBridge Scheduler for a schedule.
 
     >>> eventbridge(Schedule("score", cron="0 6 * * 1-5")), eventbridge(Schedule("ingest", every=900_000_000))
-    ('cron(0 6 ? * MON-FRI *)', 'rate(15 minutes)')
+    ('cron(0 6 ? * MON-FRI *)', 'cron(0/15 * * * ? *)')
+    >>> eventbridge(Schedule("ingest", every=420_000_000))  # its slots begin with a StartDate
+    'rate(7 minutes)'
 
     Raises:
         SettingsError: It has none.
     """
     where = f"[schedule.{schedule.step}]"
-    if not schedule.cron:
+    cron = cron_of(schedule)
+    if cron is None:
         minutes, rest = divmod(schedule.every, 60_000_000)
         if rest:
             raise SettingsError("EventBridge counts in minutes", where=where, remedy='write every = "1m" or more')
         return f"rate({minutes} minute{'s' if minutes > 1 else ''})"
-    minute, hour, day, month, weekday = schedule.cron.split()
+    minute, hour, day, month, weekday = cron.split()
+    minute, hour = (f"0{part[1:]}" if part.startswith("*/") else part for part in (minute, hour))
     if day != "*" and weekday != "*":
         raise SettingsError(
             "EventBridge takes a day of the month or a day of the week, not both",
@@ -314,22 +339,63 @@ def _command(piece: Piece, group: Group) -> list[str]:
 
 
 def write(folder: Path, files: dict[str, str]) -> list[Path]:
-    """Write what was made, over what an earlier export wrote.
+    """Write what was made, over what an earlier export wrote. What was filled in in ``schedules.json`` stays.
 
     Raises:
         SettingsError: A file of somebody else is in the way, or the folder cannot be written.
     """
     paths = [folder / name for name in files]
     for path in paths:
-        if path.exists() and MARK not in path.read_text("utf-8", errors="replace") and path.name != "schedules.json":
+        if path.exists() and MARK not in path.read_text("utf-8", errors="replace") and path.name != SCHEDULES:
             raise SettingsError("a file of another origin is there", where=str(path), remedy="choose another --output")
+    texts = dict(files)
+    if SCHEDULES in files and (folder / SCHEDULES).exists():
+        texts[SCHEDULES] = _filled_in(files[SCHEDULES], folder / SCHEDULES)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            path.write_text(files[path.name], "utf-8")
+            part = path.with_suffix(".part")
+            part.write_text(texts[path.name], "utf-8")
+            part.replace(path)
     except OSError as error:
         raise SettingsError(f"cannot be written: {error.strerror}", where=str(folder)) from error
     return paths
+
+
+def _filled_in(made: str, path: Path) -> str:
+    """What was *made*, with all that the file at *path* says of the same schedules but when they are due.
+
+    A schedule of this project that is not made any more stays, switched off: somebody filled it in, and on AWS it still runs.
+
+    Raises:
+        SettingsError: The file is no list of schedules.
+    """
+    try:
+        there: dict[str, dict[str, Any]] = {one["Name"]: dict(one) for one in json.loads(path.read_text("utf-8"))}
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise SettingsError(
+            "is no list of schedules, so what is filled in there cannot be kept",
+            where=str(path),
+            remedy="mend it, move it away, or choose another --output",
+        ) from error
+    found = []
+    for new in json.loads(made):
+        old = there.pop(new["Name"], {})
+        if old.get("Description") == GONE:
+            old = {key: value for key, value in old.items() if key not in ("Description", "State")}
+        if str(old.get("ScheduleExpression", "")).startswith("rate("):
+            old.pop("StartDate", None)
+        found.append({**new, **old, **{key: new[key] for key in _WHEN if key in new}})
+    ours = {_STEPS_BEHIND.sub("", one["Name"]) for one in found}
+    for name, old in there.items():
+        gone = _STEPS_BEHIND.sub("", name) in ours
+        found.append({**old, "State": "DISABLED", "Description": GONE} if gone else old)
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _seconds(microseconds: int) -> str:
+    """Exactly, without a fraction where there is none."""
+    return str(microseconds // 1_000_000) if microseconds % 1_000_000 == 0 else repr(microseconds / 1e6)
 
 
 def _slug(name: str) -> str:

@@ -99,7 +99,7 @@ def cron_of(schedule: Schedule) -> str | None:
     if rest:
         return None
     if 60 % minutes == 0:
-        return f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
+        return {1: "* * * * *", 60: "0 * * * *"}.get(minutes, f"*/{minutes} * * * *")
     hours, rest = divmod(minutes, 60)
     if rest or 24 % hours:
         return None
