@@ -27,7 +27,7 @@ _WHERE = "[retrain]"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Tested:
+class GateRows:
     """The test rows of a training, *n* of them.
 
     Attributes:
@@ -116,7 +116,7 @@ def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
     from vigie.training.capacity import Capacity
 
     data, test = result.training_set, result.test_index
-    rows = Tested(
+    rows = GateRows(
         columns={name: values.take(test) for name, values in {**data.extras, **data.features}.items()},
         payoff=result.test_payoff,
         labels=result.test_labels,
@@ -128,7 +128,7 @@ def sides(result: TrainingResult, champion: Path | Bundle) -> Sides:
     return beside(Scorer(result.bundle), scorer, data.score, rows)
 
 
-def beside(challenger: Scorer, champion: Scorer, score: Score, tested: Tested) -> Sides:
+def beside(challenger: Scorer, champion: Scorer, score: Score, tested: GateRows) -> Sides:
     """Both models on those test rows of the challenger's training that the champion did not learn from.
 
     An outcome runs on for a horizon: a row that begins before the last outcome was over which the champion learned from has a

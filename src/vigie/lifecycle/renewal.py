@@ -3,7 +3,8 @@
 The stream ``"<score> renewal"`` has a line for every step, written once the step is done. So whoever was killed is told by
 the last line where to go on, and nothing is done twice:
 
-    started     a plan is due; with its key, its reasons and the moment whose knowledge is learned from
+    started     a plan is due; with its key, its reasons, and the moment and versions of the data that are learned from
+    tried       the training is begun once more, or failed by something that may pass; with how often it was begun
     trained     the bundle and all files are written, and the gate has judged
     registered  the version in the registry
     released    as champion, as waiting challenger, or into a rollout
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger, LedgerLine
 
 STARTED, TRAINED, REGISTERED, RELEASED, ENDED, HELD = "started", "trained", "registered", "released", "ended", "held"
+TRIED = "tried"
 """Kinds of lines."""
 
 Stage = Literal["started", "trained", "registered", "released", "ended"]
@@ -40,6 +42,9 @@ class Renewal:
         why: Reasons, in words.
         champion: Version that answered then; empty for none.
         stage: Step that was done last.
+        data: Version of each source in the lake that is learned from; empty where it began before that was written.
+        attempts: How often its training was begun; what was not its fault does not count.
+        error: What the training failed by last; empty where it did not, or was killed.
         options: Of the training, by name.
         folder: Of report, bundle and run; relative to the reports.
         bundle: Hash of the bundle; empty before it was trained.
@@ -59,6 +64,9 @@ class Renewal:
     why: tuple[str, ...]
     champion: str
     stage: Stage = "started"
+    data: Mapping[str, int] = field(default_factory=dict)
+    attempts: int = 1
+    error: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     bundle: str = ""
@@ -108,7 +116,17 @@ class Renewals:
         Args:
             window: First and last moment of what it is judged on, µs UTC.
         """
-        return 1 + sum(_mostly(one.window, window) for one in self.all if one.window)
+        return tries_on([one.window for one in self.all if one.window], window)
+
+
+def tries_on(windows: Iterable[tuple[int, ...]], window: tuple[int, int]) -> int:
+    """Challengers judged on mostly the same data, the one to come included.
+
+    Args:
+        windows: First and last moment, µs, of what each of the others was judged on, whether it passed or not.
+        window: Of what the one to come is judged on.
+    """
+    return 1 + sum(_mostly(one, window) for one in windows)
 
 
 def _mostly(before: tuple[int, ...], now: tuple[int, int]) -> bool:
@@ -142,9 +160,8 @@ def folded(lines: Iterable[LedgerLine]) -> Renewals:
             continue
         if line.kind == STARTED:
             held = ()
-            found.append(
-                Renewal(body["key"], int(body["as_of"]), tuple(body["why"]), body["champion"], options=body["options"])
-            )
+            said = {"options": body["options"], "data": body.get("data", {})}
+            found.append(Renewal(body["key"], int(body["as_of"]), tuple(body["why"]), body["champion"], **said))
             continue
         if not found or found[-1].key != body["key"]:
             continue  # of a renewal that somebody else ended
@@ -155,6 +172,8 @@ def folded(lines: Iterable[LedgerLine]) -> Renewals:
 def _after(before: Renewal, line: LedgerLine) -> Renewal:
     body = line.body
     match line.kind:
+        case "tried":
+            return replace(before, attempts=int(body["attempts"]), error=body["error"] or before.error)
         case "trained":
             return replace(
                 before, stage="trained", folder=body["folder"], bundle=body["bundle"], blockers=tuple(body["blockers"]),
