@@ -246,7 +246,7 @@ def _over(of: Story) -> Html:
     newest = sorted(over, key=lambda one: -(one.resolved or 0))[:HISTORY]
     lines: list[list[Content]] = [
         [
-            one.id, badge(_severity(one.severity), _BADGE[one.severity]), together(time(one.since)), together(time(one.resolved)),
+            one.id, badge(_severity(one.severity), _BADGE[one.severity]), time(one.since), time(one.resolved),
             money(one.loss, of.currency, whole=True), english(one.cause.words or one.cause.code), english(one.reason),
         ]
         for one in newest

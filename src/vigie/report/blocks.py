@@ -49,7 +49,7 @@ def table(
         cells = [tag("td", cell, class_=_style(head)) for head, cell in zip(heads[1:], rest, strict=True)]
         mark = "chosen" if number in chosen else None
         body.append(tag("tr", tag("th", first, scope="row", class_=_style(heads[0])), *cells, class_=mark))
-    style = "dense" if len(heads) > 10 else "full" if any(head.words for head in heads) or len(heads) > 5 else None
+    style = "dense" if len(heads) > 8 else "full" if any(head.words for head in heads) or len(heads) > 5 else None
     # The caption stands outside the part that scrolls, and names it for those who do not see it.
     said = tag("p", caption, class_="caption")
     name = f"t{hashlib.sha256(join(said, top, *body).markup.encode()).hexdigest()[:10]}"
