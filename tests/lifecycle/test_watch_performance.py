@@ -13,25 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from vigie import Campaign, Events, Score, Table, days, every
-from vigie.bundle import (
-    Bundle,
-    DecisionRule,
-    LinearModel,
-    fit_encoder,
-    inputs_of,
-    portable_features,
-    portable_payoff,
-    profile_of,
-    segment_edges,
-    with_golden,
-)
-from vigie.bundle.scorer import Scorer
-from vigie.clock import DAY, FixedClock, parse_moment
-from vigie.definition import Kind
+from vigie.clock import DAY, FixedClock
 from vigie.errors import SettingsError
-from vigie.features.values import Values
-from vigie.journal import Prediction, PredictionJournal
+from vigie.journal import PredictionJournal
 from vigie.journal.ledger import Ledger
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.project import Project
@@ -40,122 +24,27 @@ from vigie.lifecycle.ship import ship
 from vigie.lifecycle.watch_cohorts import Work, estimates_topic, state_topic, topic_of, update_performance
 from vigie.lifecycle.watch_performance import performance_signals
 from vigie.lifecycle.watch_performance_policy import performance_policy
+from vigie.lifecycle.watch_scored import frame_between, held_share
 from vigie.registry.record import TrainingRun
 from vigie.watch.realised import Tally
-from vigie.watch.signal import Area, Signal
+from vigie.watch.signal import Area
 
-START = parse_moment("2026-01-05")
-DAYS, HORIZON = 40, 7
-N = 240
-CHANGE = 16
-"""Day from which customers of the country XX order as the others of their score do not."""
-FILE = """
-from vigie import Campaign, Events, Score, Table, days, every
-
-people = Table("people", key="id")
-orders = Events("orders", key="id", time="at")
-churn = Score("churn", moments=every("day"), outcome=orders.count(next=days(7)) == 0,
-              features=[people["country"], orders.count(days(30))],
-              decision=Campaign(contact_cost=1, offer_cost=2, accepted=0.5, customer_value=20))
-"""
-TOML = (
-    '[project]\nfiles = ["churn.py"]\n[sources.people]\npath = "people.csv"\n[sources.orders]\npath = "orders*.csv"\n'
+from .scored_shop import (
+    CHANGE,
+    DAYS,
+    FILE,
+    HORIZON,
+    START,
+    TOML,
+    N,
+    bundle,
+    by_subject,
+    chances,
+    everything,
+    ledger_at,
+    project_in,
+    said,
 )
-
-
-def bundle() -> Bundle:
-    """A model whose parts are not used here but for its decision, profile and importances."""
-    people, orders = Table("people", key="id"), Events("orders", key="id", time="at")
-    schema = {
-        "people": {"id": Kind.CATEGORY, "country": Kind.CATEGORY},
-        "orders": {"id": Kind.CATEGORY, "at": Kind.TIME},
-    }
-    score = Score(
-        "churn", moments=every("day"), outcome=orders.count(next=days(7)) == 0,
-        features=[people["country"], orders.count(days(30))],
-        decision=Campaign(contact_cost=1, offer_cost=2, accepted=0.5, customer_value=20),
-    ).bound(schema)  # fmt: skip
-    r = np.random.default_rng(1)
-    columns = {
-        "people_country": Values.of(Kind.CATEGORY, r.choice(["FR", "DE", "XX"], 300).tolist()),
-        "orders_count_30d": Values(Kind.NUMBER, r.poisson(4, 300).astype(float)),
-    }
-    features = {one.name: columns[one.name] for one in score.bound_features}
-    encoder = fit_encoder(features, style="linear")
-    made = Bundle(
-        score_name="churn", title="Who leaves?", inputs=inputs_of(score, schema, columns),
-        features=portable_features(score, schema), payoff=portable_payoff(score.decision.payoff()), encoder=encoder,
-        model=LinearModel(tuple(0.1 for _ in range(encoder.width)), 0.0),
-        decision=DecisionRule(act="contact", leave="leave", positive="leaves"),
-        metrics={
-            "test": {"n": 2000, "positives": 900, "auc": 0.80, "f1": 0.7, "log_loss": 0.53, "value": 2.0, "acted": 0.6},
-            "importance": {"people_country": {"drop": 0.1, "spread": 0.0}},
-        },
-    )  # fmt: skip
-    p = Scorer(made).probability(columns, 300)
-    return with_golden(replace(made, segments=segment_edges(p), profile=profile_of(features, p)), columns)
-
-
-def chances(r: np.random.Generator) -> np.ndarray:
-    """Chance of no order in a week, of each customer."""
-    return np.asarray(1 / (1 + np.exp(-r.normal(-0.2, 1.3, N))))
-
-
-def country(i: int) -> str:
-    return ("FR", "DE", "XX")[i % 3]
-
-
-def project_in(
-    folder: Path, *, flip: bool = False, holdout: float = 0.0, effect: float = 1.0, until: int = DAYS
-) -> Project:
-    """A project with orders up to and predictions on each day.
-
-    Args:
-        folder: Empty.
-        flip: From :data:`CHANGE` on those of XX who were likely to order are those who do not, and the other way round.
-        holdout: Share of customers who are never acted on.
-        effect: Factor on how often those order who were acted on.
-        until: Days with predictions.
-    """
-    r = np.random.default_rng(5)
-    p = chances(r)
-    folder.mkdir(exist_ok=True)
-    (folder / "churn.py").write_text(FILE)
-    (folder / "vigie.toml").write_text(TOML + (f"[rollout]\nholdout = {holdout}\n" if holdout else ""))
-    (folder / "people.csv").write_text("id,country\n" + "".join(f"c{i},{country(i)}\n" for i in range(N)))
-    lines = [f"c{i},2025-12-01T00:00:00" for i in range(N)]
-    from vigie.release import HoldOut
-
-    held = HoldOut("churn", holdout)
-    for day in range(DAYS + HORIZON):
-        moved = np.where([flip and day >= CHANGE and country(i) == "XX" for i in range(N)], 1 - p, p)
-        rate = -np.log(moved) / HORIZON
-        rate = rate * np.where([p[i] > 0.25 and not held.holds(f"c{i}") for i in range(N)], effect, 1.0)
-        for i in np.flatnonzero(r.random(N) < 1 - np.exp(-rate)).tolist():
-            second = int(r.integers(1, 86_400))
-            lines.append(
-                f"c{i},{np.datetime64('2026-01-05') + day}T{second // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}"
-            )
-    (folder / "orders.csv").write_text("id,at\n" + "\n".join(lines) + "\n")
-    project = Project.open(folder, "", FixedClock(START + (DAYS + HORIZON) * DAY))
-    ingest_sources(project)
-    project.registry.log(TrainingRun(bundle(), {}, {}, {}, {}), alias="champion")
-    journal = PredictionJournal(project.journal_folder)
-    for day in range(until):
-        moment = START + day * DAY
-        journal.append([said(i, float(p[i]), moment, held.holds(f"c{i}"), holdout) for i in range(N)])
-    journal.close()
-    return project
-
-
-def said(i: int, p: float, moment: int, held: bool = False, holdout: float = 0.0) -> Prediction:
-    act = p > 0.25
-    return Prediction(
-        id=f"{moment}-{i}", request_id="r", score="churn", customer=f"c{i}", as_of=moment, at=moment + 1, model="1", bundle="b",
-        values={"people_country": country(i), "orders_count_30d": 3.0}, probability=p, decision="contact" if act and not held else "leave",
-        gain=20 * (p - 0.25), expected_value=0.0, segment="high" if p > 0.5 else "low", threshold=0.0,
-        arm="holdout" if held else "champion", assignment_probability=(holdout if held else 1 - holdout) or 1.0,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +55,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def flipped(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project_in(tmp_path_factory.mktemp("flipped"), flip=True)
-
-
-def by_subject(signals: list[Signal], code: str) -> dict[str, Signal]:
-    return {one.subject: one for one in signals if one.code == code}
 
 
 def test_what_scores_promised_is_what_came(calm: Project) -> None:
@@ -219,31 +104,21 @@ def _without_tables(ledger: Ledger) -> dict[str, object]:
     return {key: fact["by"] for key, fact in ledger.facts(topic_of("churn")).items()}
 
 
-def _everything(ledger: Ledger) -> dict[str, object]:
-    return {topic: ledger.facts(topic) for topic in (topic_of("churn"), estimates_topic("churn"), state_topic("churn"))}
-
-
-def _ledger(path: Path) -> Ledger:
-    from vigie.journal.ledger_open import open_ledger
-
-    return open_ledger("", default=path, root=path.parent)
-
-
 def test_a_look_at_the_past_learns_nothing_twice_and_answers_as_it_did(calm: Project, tmp_path: Path) -> None:
-    ledger = _ledger(tmp_path / "past.db")
+    ledger = ledger_at(tmp_path / "past.db")
     then = performance_signals(calm, ledger, "churn", START + 12 * DAY)
     now = START + 20 * DAY
     before = performance_signals(calm, ledger, "churn", now)
-    known = _everything(ledger)
+    known = everything(ledger)
     past = performance_signals(calm, ledger, "churn", START + 12 * DAY)
-    assert _everything(ledger) == known and ledger.facts(state_topic("churn"))["clock"]["until"] == now
+    assert everything(ledger) == known and ledger.facts(state_topic("churn"))["clock"]["until"] == now
     assert {repr(one) for one in past} == {repr(one) for one in then} and len(past) > 20
     assert [repr(one) for one in performance_signals(calm, ledger, "churn", now)] == [repr(one) for one in before]
-    assert _everything(ledger) == known
+    assert everything(ledger) == known
 
 
 def test_of_two_who_look_across_the_end_of_a_cohort_one_writes(calm: Project, tmp_path: Path) -> None:
-    one, two = _ledger(tmp_path / "one.db"), _ledger(tmp_path / "two.db")
+    one, two = ledger_at(tmp_path / "one.db"), ledger_at(tmp_path / "two.db")
     evening, morning = START + 12 * DAY - 60_000_000, START + 12 * DAY + 60_000_000
     for ledger in (one, two):
         update_performance(calm, ledger, "churn", START + 10 * DAY)
@@ -252,13 +127,13 @@ def test_of_two_who_look_across_the_end_of_a_cohort_one_writes(calm: Project, tm
     assert quick.run() == 4 and slow.run() is None
     update_performance(calm, one, "churn", evening)
     update_performance(calm, two, "churn", morning)
-    assert _everything(one) == _everything(two)
+    assert everything(one) == everything(two)
     # It was refused, and begins anew where the other one ended.
     late = Work(calm, two, "churn", START + 13 * DAY, policy)
     update_performance(calm, two, "churn", START + 14 * DAY)
     assert late.run() is None
     update_performance(calm, one, "churn", START + 14 * DAY)
-    assert _everything(one) == _everything(two)
+    assert everything(one) == everything(two)
 
 
 def test_a_flip_in_one_segment_is_found_and_named(flipped: Project) -> None:
@@ -291,6 +166,60 @@ def test_outcomes_of_who_was_acted_on_do_not_count_where_there_is_a_hold_out(tmp
     truth = wins.sum() / (p.sum() * (1 - p).sum() - (p * (1 - p)).sum())
     # A third of 240 customers speaks for them all.
     assert auc["value"] == pytest.approx(truth, abs=0.1) and auc["low"] < auc["value"] < auc["high"]
+
+
+def test_a_hold_out_that_is_turned_on_does_not_speak_for_cohorts_that_had_none(calm: Project, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(calm.settings.root, tmp_path / "later"))
+    (folder / "vigie.toml").write_text(TOML + "[rollout]\nholdout = 0.05\n")
+    later, now = Project.open(folder, "", calm.clock), START + 12 * DAY
+    one, two = ledger_at(tmp_path / "one.db"), ledger_at(tmp_path / "two.db")
+    plain, found = performance_signals(calm, one, "churn", now), performance_signals(later, two, "churn", now)
+    assert everything(one) == everything(two) and [repr(one) for one in plain] == [repr(one) for one in found]
+    assert by_subject(found, "VGW201")["auc"].details["unbiased"] is False
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_run_over_the_base_has_the_hold_out_that_it_was_made_with(tmp_path: Path, told: bool) -> None:
+    from vigie.lifecycle import score
+
+    project = project_in(tmp_path / "batch", until=0)
+    then = Project.open(tmp_path / "batch", "", FixedClock(START + 20 * DAY))
+    with pytest.MonkeyPatch.context() as patch:
+        if not told:  # as runs were made before they said so
+            made = score._metadata
+            patch.setattr(
+                score, "_metadata", lambda *a, **k: {x: y for x, y in made(*a, **k).items() if x != "holdout"}
+            )
+        score.score_base(then, then.score("churn"))
+    toml = tmp_path / "batch" / "vigie.toml"
+    toml.write_text(toml.read_text() + "[rollout]\nholdout = 0.3\n")
+    project = Project.open(tmp_path / "batch", "", project.clock)
+    rows = frame_between(project, "churn", START + 20 * DAY, START + 21 * DAY)
+    assert held_share(rows) == 0.0 and set(rows["arm"]) == {"champion"} and len(rows) == N
+    then = Project.open(tmp_path / "batch", "", FixedClock(START + 21 * DAY))
+    score.score_base(then, then.score("churn"))
+    rows = frame_between(project, "churn", START + 21 * DAY, START + 22 * DAY)
+    assert held_share(rows) == 0.3 and 0.2 < (rows["arm"] == "holdout").mean() < 0.4
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"),
+    [
+        ([("champion", 1.0, "")], 0.0),
+        ([("champion", 0.95, "")], 0.05),
+        ([("champion", 0.95, ""), ("holdout", 0.05, "")], 0.05),
+        # It was turned on within the day.
+        ([("champion", 1.0, ""), ("champion", 0.95, ""), ("holdout", 0.05, "")], 0.0),
+        ([("champion", 0.72, "r"), ("challenger", 0.18, "r"), ("holdout", 0.1, "r")], 0.1),
+        ([("champion", 0.72, "r"), ("fallback", 0.18, "r")], 0.1),
+        ([("champion", 0.8, "r"), ("challenger", 0.2, "r")], 0.0),
+    ],
+)
+def test_the_share_held_out_is_that_of_the_record(rows: list[tuple[str, float, str]], share: float) -> None:
+    import polars as pl
+
+    frame = pl.DataFrame(rows, schema=["arm", "assignment_probability", "rollout"], orient="row")
+    assert held_share(frame) == share
 
 
 def test_a_challenger_has_no_hold_out_and_the_champion_has_that_of_all(tmp_path: Path) -> None:

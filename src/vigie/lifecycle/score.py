@@ -333,6 +333,7 @@ def _metadata(project: Project, score: Score, model: ModelInUse, as_of: int, *, 
         "as_of": iso(as_of),
         "model": model.version,
         "data": versions,
+        "holdout": holdout_of(project),
     }
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from vigie.clock import DAY
 from vigie.lifecycle.decision_money import Money
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.rollout import holdout_of
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
 from vigie.watch.cohorts import Cohort, cohort_of, cohort_of_key, first_in_block, group_of, untouched
 from vigie.watch.realised import GROUPS, Tally, figures_of, tally
@@ -62,12 +61,12 @@ def state_topic(score: str) -> str:
 
 LEARNED = ("groups", "bets", "checks", "said")
 """What was learned of a cohort, and stays where it is worked out again."""
-DRAWN = ("challenger", "fallback")
-"""Arms of customers who were given to a challenger."""
 
 
 def _stays(frame: pl.DataFrame) -> float:
     """Of the customers of a cohort who are not held out, the share that was not given to a challenger."""
+    from vigie.lifecycle.watch_scored import DRAWN
+
     drawn = int(frame["arm"].is_in(DRAWN).sum())
     others = int((~frame["arm"].is_in([*DRAWN, "holdout"])).sum())
     return others / (others + drawn) if others else 1.0
@@ -75,7 +74,24 @@ def _stays(frame: pl.DataFrame) -> float:
 
 def _challenges(scored: Scored) -> bool:
     """Whether all rows are of customers who were given to a challenger."""
+    from vigie.lifecycle.watch_scored import DRAWN
+
     return bool(np.isin(scored.arms, DRAWN).all())
+
+
+def _weights(scored: Scored, stays: float, held: float) -> tuple[np.ndarray | None, np.ndarray]:
+    """How many rows each row stands for, and which rows count; *held* is the share of customers who were held out.
+
+    The hold-out has the champion's scores: for those whom a challenger acts on nobody stands, so that none of its rows has a weight.
+    """
+    from vigie.lifecycle.watch_scored import DRAWN
+
+    if not held or _challenges(scored):
+        return None, np.arange(len(scored))
+    weights = untouched(scored.would_act, scored.acted, held, stays)
+    weights[np.isin(scored.arms, DRAWN)] = 0.0
+    kept = np.flatnonzero(weights > 0)
+    return weights[kept], kept
 
 
 # -- working out -----------------------------------------------------------------------------------------------------------
@@ -146,7 +162,6 @@ class Work:
         self.bound: Score = declared.bound(self.schema)
         self.horizon = self.bound.horizon.microseconds if self.bound.horizon else 0
         self.money = Money(project, score)
-        self.held = holdout_of(project)
         state = ledger.facts(state_topic(score))
         self.clock: Mapping[str, Any] = state.get(CLOCK, {})
         self.until = int(self.clock.get("until", 0))
@@ -218,17 +233,17 @@ class Work:
 
     def estimate(self, cohort: Cohort) -> bool:
         """Estimate its performance and keep the estimate; whether there was anything to estimate."""
-        from vigie.lifecycle.watch_scored import scored_of
+        from vigie.lifecycle.watch_scored import held_share, scored_of
         from vigie.watch.estimate import expected_of
 
         frame = self._frame("over", cohort)
         if frame is None:
             return False
         fact: dict[str, Any] = {}
-        stays = _stays(frame)
+        stays, held = _stays(frame), held_share(frame)
         for scored in scored_of(frame, self.money):
             payoff = self._payoff(scored, {})
-            weights, kept = self._weights(scored, stays)
+            weights, kept = _weights(scored, stays, held)
             p, act, sums = scored.p[kept], scored.would_act[kept], payoff.take(kept)
             known = self._version(scored.version).estimator
             made = known.estimate(p, act, sums, moment=cohort.begin, weights=weights)
@@ -237,18 +252,6 @@ class Work:
         if fact:
             self.writes.setdefault(estimates_topic(self.score), {})[cohort.key] = fact
         return bool(fact)
-
-    def _weights(self, scored: Scored, stays: float) -> tuple[np.ndarray | None, np.ndarray]:
-        """How many rows each row stands for, and which rows count.
-
-        The hold-out has the champion's scores: for those whom a challenger acts on nobody stands, so that none of its rows has a weight.
-        """
-        if not self.held or _challenges(scored):
-            return None, np.arange(len(scored))
-        weights = untouched(scored.would_act, scored.acted, self.held, stays)
-        weights[np.isin(scored.arms, DRAWN)] = 0.0
-        kept = np.flatnonzero(weights > 0)
-        return weights[kept], kept
 
     # -- a cohort whose outcomes are mature ----------------------------------------------------------------------------------
 
@@ -274,7 +277,7 @@ class Work:
                 told["checks"] = {check.figure: [check.realised, check.held] for check in checks}
             told["said"] = one["said"] if one else told["said"]
             fresh = first_in_block(scored.customers, cohort.begin, self.horizon, earlier)
-            fresh &= ~scored.acted if self.held else True
+            fresh &= ~scored.acted if told["held"] else True
             for name, mask in {ALL: np.ones(len(scored), dtype=bool), **groups}.items():
                 rows = mask & fresh
                 version.bets[name] = bet(
@@ -303,11 +306,11 @@ class Work:
         self, frame: pl.DataFrame
     ) -> Iterator[tuple[Scored, np.ndarray, dict[str, Any], dict[str, np.ndarray]]]:
         """Rows by version with their outcomes, their tallies as plain data, and the groups that they fall in."""
-        from vigie.lifecycle.watch_scored import scored_of
+        from vigie.lifecycle.watch_scored import held_share, scored_of
         from vigie.watch.concept import groups_of
         from vigie.watch.estimate import expected_of
 
-        stays = _stays(frame)
+        stays, held = _stays(frame), held_share(frame)
         for scored in scored_of(frame, self.money):
             y = self._became(scored)
             columns: dict[str, Values] = {}
@@ -330,12 +333,13 @@ class Work:
                 "groups": {},
                 "checks": {},
                 # Acted on, and nobody held out: what the scores foretold cannot be seen.
-                "blind": bool(self.held) and _challenges(scored),
+                "blind": bool(held) and _challenges(scored),
+                "held": held,
             }
             arms = np.unique(scored.arms)
             if len(arms) > 1:
                 told["arms"] = {str(one): tallied(np.flatnonzero(scored.arms == one)) for one in arms}
-            weights, kept = self._weights(scored, stays)
+            weights, kept = _weights(scored, stays, held)
             act, sums = scored.would_act[kept], payoff.take(kept)
             told["said"] = _told(expected_of(scored.p[kept], act, sums, weights))
             if weights is not None:

@@ -100,7 +100,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             test={name: float(value) for name, value in bundle.metrics.get("test", {}).items() if value is not None},
             customers=_a_day(recent, policy.cohort),
             currency=bundle.decision.currency,
-            unbiased=bool(work.held),
+            unbiased=bool(cohorts) and all("untouched" in one for one in mine.values() if not one.get("blind")),
             waiting=sum(int(one["rows"]) for one in lately.values()),
             estimates=estimates,
             promised=float("nan") if promised is None else float(promised),

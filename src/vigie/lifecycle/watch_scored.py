@@ -40,8 +40,12 @@ _COLUMNS = (
     "threshold",
     "segment",
     "arm",
+    "assignment_probability",
+    "rollout",
     "values",
 )
+DRAWN = ("challenger", "fallback")
+"""Arms of customers who were given to a challenger."""
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -157,27 +161,78 @@ def frame_between(
 def _batches(project: Project, score: str, name: str, low: pl.Expr, high: pl.Expr) -> pl.DataFrame:
     import polars as pl
 
-    from vigie.release import HOLDOUT, HoldOut
+    from vigie.release import HOLDOUT
 
     rows = project.lake.scan(name).filter(pl.col("moment") >= low, pl.col("moment") < high)
+    if "run" not in rows.collect_schema():  # written before runs had their identity beside their rows
+        rows = rows.with_columns(run=pl.lit(None, pl.String))
     found = rows.with_columns(
         as_of=pl.col("moment"), at=pl.col("moment"), id=pl.lit(""), model=pl.col("model_version"),
-        threshold=pl.lit(None, pl.Float64), arm=pl.lit("champion"), values=pl.lit(None, pl.String),
-    ).select(_COLUMNS).collect(engine="streaming")  # fmt: skip
-    held = HoldOut(score, holdout_of(project))
-    if held.share:
-        mask = pl.Series([held.holds(one) for one in found["customer"].to_list()], dtype=pl.Boolean)
-        found = found.with_columns(arm=pl.when(mask).then(pl.lit(HOLDOUT)).otherwise("arm"))
-    return found
+        threshold=pl.lit(None, pl.Float64), rollout=pl.lit(""), values=pl.lit(None, pl.String),
+    ).select(*(one for one in _COLUMNS if one not in ("arm", "assignment_probability")), "run").collect(engine="streaming")  # fmt: skip
+    share, held = _held_out(project, score, name, found)
+    return found.with_columns(share=share, held=held).with_columns(
+        arm=pl.when("held").then(pl.lit(HOLDOUT)).otherwise(pl.lit("champion")),
+        assignment_probability=pl.when("held").then("share").otherwise(1.0 - pl.col("share")),
+    )
+
+
+def _held_out(project: Project, score: str, name: str, rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Of rows of batches, the share of customers who were held out in that run, and who was.
+
+    A run says its share. Of one that was made before runs did, the share is that of the settings, unless somebody was acted on whom it holds out.
+    """
+    import polars as pl
+
+    from vigie.release import HoldOut
+
+    said = {str(one.metadata.get("run")): one.metadata.get("holdout") for one in project.lake.versions(name)}
+    customers, runs = rows["customer"].cast(pl.String).to_list(), rows["run"].to_list()
+    act = (rows["decision"] == project.score(score).decision.act).fill_null(value=False).to_list()
+    share, held = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+    places: dict[str | None, list[int]] = {}
+    for i, run in enumerate(runs):
+        places.setdefault(run, []).append(i)
+    for run, own in places.items():
+        told = said.get(str(run))
+        of_run = HoldOut(score, holdout_of(project) if told is None else float(told))
+        mine = [i for i in own if of_run.holds(customers[i])] if of_run.share else []
+        if not of_run.share or (told is None and any(act[i] for i in mine)):
+            continue
+        share[own], held[mine] = of_run.share, True
+    return pl.Series(share, dtype=pl.Float64), pl.Series(held, dtype=pl.Boolean)
+
+
+def held_share(frame: pl.DataFrame) -> float:
+    """Share of the customers who were held out when the rows of a cohort were answered, as the record has it, whatever the settings say by now.
+
+    0 where nobody was, and where the share was another one for a part of them.
+    """
+    import polars as pl
+
+    from vigie.release import HOLDOUT
+
+    chance = frame["assignment_probability"].fill_null(1.0)
+    held, drawn = frame["arm"] == HOLDOUT, frame["arm"].is_in(DRAWN)
+    plain = ~held & ~drawn
+    free = plain & (frame["rollout"].fill_null("") == "")
+    said = pl.concat([chance.filter(held), 1.0 - chance.filter(free)]).round(9).unique().to_list()
+    if not said:
+        # All of them in a rollout: the champion's (1 − h)(1 − s) and the challenger's (1 − h)·s.
+        champion, challenger = chance.filter(plain).unique().to_list(), chance.filter(drawn).unique().to_list()
+        if len(champion) == len(challenger) == 1:
+            said = [round(1.0 - champion[0] - challenger[0], 9)]
+    return max(0.0, float(said[0])) if len(said) == 1 else 0.0
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     texts = [
-        pl.col(name).cast(pl.String) for name in ("customer", "id", "model", "decision", "segment", "arm", "values")
+        pl.col(name).cast(pl.String)
+        for name in ("customer", "id", "model", "decision", "segment", "arm", "rollout", "values")
     ]
-    numbers = [pl.col(name).cast(pl.Float64) for name in ("probability", "gain", "threshold")]
+    numbers = [pl.col(name).cast(pl.Float64) for name in ("probability", "gain", "threshold", "assignment_probability")]
     return frame.with_columns(*texts, *numbers, pl.col("as_of").cast(pl.Int64), pl.col("at").cast(pl.Int64)).select(
         _COLUMNS
     )
