@@ -562,7 +562,7 @@ def _steps(project: Project, ledger: SqliteLedger, wrong: dict[str, int], seen: 
 def _story(project: Project, ledger: SqliteLedger, wrong: dict[str, int], seen: dict[str, Any]) -> None:
     """Renewals and incidents, each told once."""
     lines = ledger.lines(stream_of("churn"))
-    told = Counter((line.body.get("key", ""), line.kind) for line in lines if line.kind != "held")
+    told = Counter((line.body.get("key", ""), line.kind) for line in lines if line.kind not in ("held", "tried"))
     versions = Counter(
         one.tags["vigie.renewal"] for one in project.registry.versions("churn") if "vigie.renewal" in one.tags
     )

@@ -1,20 +1,20 @@
 """Renew a model without anybody: plan, train, check, gate, register, release, and what became of it.
 
 Every step leaves a line in the ledger once it is done (:mod:`vigie.lifecycle.renewal`). Killed anywhere and run again, it goes on
-behind the last line: a training that was cut off is made again for the same moment, with the trials of its search that are kept,
+behind the last line: a training that was cut off is made again for the same moment on the same data, with the trials that are kept,
 and gives the same bundle; a version is found again by the bundle's hash; a rollout by its challenger.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from vigie.clock import FixedClock
-from vigie.errors import JournalError, RegistryError, SettingsError, VigieError, did_you_mean
+from vigie.errors import JournalError, RegistryError, SettingsError, TrainingError, VigieError, did_you_mean
 from vigie.lifecycle.gate import gate, gate_options
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.renewal import (
@@ -23,20 +23,23 @@ from vigie.lifecycle.renewal import (
     RELEASED,
     STARTED,
     TRAINED,
+    TRIED,
     Renewal,
     Renewals,
     renewals_of,
     write,
 )
+from vigie.lifecycle.reproduce import PinnedLake
 from vigie.lifecycle.retrain_follow import AT_ONCE, awaited, end, followed
+from vigie.lifecycle.retrain_kept import TAG, keep, kept
 from vigie.lifecycle.retrain_plan import champion_of, situation_of
-from vigie.lifecycle.train import Made, make_model, part, tell
+from vigie.lifecycle.train import make_model, part, tell
 from vigie.lifecycle.train_options import train_options
 from vigie.watch.policy import RetrainPlan, plan, policy_of
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
-    from vigie.registry import ModelVersion, TrainingRun
+    from vigie.registry import ModelVersion
     from vigie.training import TrainingResult, TrainOptions
     from vigie.watch.policy import Policy
     from vigie.watch.signal import Signal
@@ -44,11 +47,10 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 Release = Literal["rollout", "champion", "wait"]
 RELEASES: tuple[Release, ...] = ("rollout", "champion", "wait")
-RUN = "run.json"
-"""What the registry keeps of the run, beside the bundle: so that a process that comes later can register it."""
-_TAG = "vigie.renewal"
-"""Of a version: key of the plan that it was trained for."""
 _WHERE = "[retrain]"
+MOST_ATTEMPTS = 5
+"""How often a training is begun before the renewal is given up: leaves room for a machine that is restarted, and not for an
+error that comes each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ def retrain(
             )  # fmt: skip
         renewals = followed(project, ledger, score)
         if renewals.open is not None and renewals.open.stage != "released":
+            if renewals.open.stage == "started":
+                _count_attempt(project, ledger, score, renewals, renewals.open)
             return _go_on(project, ledger, score, None, progress)
         return _begin(project, ledger, score, policy, renewals, forced, options, signals, by, progress)
 
@@ -185,7 +189,7 @@ def _begin(
     by: str,
     progress: Progress | None,
 ) -> Retrained:
-    now = project.clock.now()
+    now, data = project.clock.now(), _data_of(project, score)
     tell(progress, "look", 0.0)
     said = signals if signals is not None else looked(project, ledger, score, now, follow=True)
     # A look takes a while. Where a rollout ended meanwhile, what was seen is of the champion before: the next call decides.
@@ -206,12 +210,27 @@ def _begin(
         "as_of": now,
         "why": list(found.why),
         "champion": found.champion,
+        "data": data,
         "options": asdict(chosen),
         "by": by,
         "criteria": [{"text": one.text, "met": one.met, "words": one.words} for one in (*found.when, *found.unless)],
     }
     write(ledger, score, renewals.number, now, STARTED, body)
     return _go_on(project, ledger, score, found, progress)
+
+
+def _data_of(project: Project, score: str) -> dict[str, int]:
+    """Version of each source in the lake, before anybody looks: what is ingested later nobody has looked at."""
+    return {name: project.lake.version(name) for name in sorted(project.score(score).sources) if project.lake.has(name)}
+
+
+def _as_it_began(project: Project, now: Renewal) -> Project:
+    """The project with the clock and the data of when a renewal began."""
+    then = replace(project, clock=FixedClock(now.started))
+    if now.data:
+        # What a cached property would make is put in its place.
+        then.__dict__["lake"] = PinnedLake(project.lake, now.data)
+    return then
 
 
 def _waits(ledger: Ledger, score: str, now: int) -> str:
@@ -244,27 +263,68 @@ def _go_on(
             return Retrained(found, renewals_of(ledger, score).last, began=found is not None, waits=waits)
 
 
+def _count_attempt(project: Project, ledger: Ledger, score: str, renewals: Renewals, now: Renewal) -> None:
+    """Write down that a training which did not end is begun once more, or give it up where that was in vain too often.
+
+    Raises:
+        TrainingError: It is given up.
+    """
+    if now.attempts < MOST_ATTEMPTS:
+        body = {"key": now.key, "attempts": now.attempts + 1, "error": ""}
+        write(ledger, score, renewals.number, project.clock.now(), TRIED, body)
+        return
+    reason = f"its training was begun {now.attempts} times and never ended"
+    reason += f"; it failed by {now.error}" if now.error else ": it was killed each time, as by lack of memory"
+    end(project, ledger, score, renewals, now, "failed", reason)
+    raise TrainingError(f"the renewal of {score} is given up: {reason}", remedy="mend that; the next one begins anew")
+
+
+def _failed(
+    project: Project, ledger: Ledger, score: str, renewals: Renewals, now: Renewal, error: Exception
+) -> TrainingError:
+    """What a training died of that nobody foresaw: it is tried again, a few times."""
+    told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    if now.attempts >= MOST_ATTEMPTS:
+        end(project, ledger, score, renewals, now, "failed", told)
+        return TrainingError(f"the training failed by {told}, {now.attempts} times: it is given up")
+    body = {"key": now.key, "attempts": now.attempts, "error": told}
+    write(ledger, score, renewals.number, project.clock.now(), TRIED, body)
+    left = MOST_ATTEMPTS - now.attempts
+    failed = TrainingError(
+        f"the training failed by {told}",
+        remedy=f"the next call tries it again, {left} more times at most; `vigie retrain {score} --abandon` ends it",
+    )
+    failed.retryable = True
+    return failed
+
+
 def _train(
     project: Project, ledger: Ledger, score: str, renewals: Renewals, now: Renewal, progress: Progress | None
 ) -> str:
-    """Train for the moment at which the renewal began, check, and let the gate judge."""
+    """Train for the moment at which the renewal began and on the data of then, check, and let the gate judge."""
     from vigie.training import TrainOptions
 
     models = now.options.get("models")
     options = TrainOptions(**{**now.options, "models": tuple(models) if models is not None else None})
-    then = replace(project, clock=FixedClock(now.started))
+    then = _as_it_began(project, now)
     champion = _bundle_of(project, score, now.champion)  # without it there is no need to train
     try:
         made = make_model(then, project.score(score), options, progress=part(progress, 0.05, 0.9))
+        tell(progress, "gate", 0.92)
+        window = _window(made.result)
+        tries = renewals.tries(window)
+        verdict = gate(made.result, champion, tries=tries, options=gate_options(project.settings.retrain))
+        keep(made, now.key)
     except VigieError as error:
         if not error.retryable:
             end(project, ledger, score, renewals, now, "failed", error.what)
+        else:  # a store that is away is no fault of the training
+            with contextlib.suppress(VigieError):
+                body = {"key": now.key, "attempts": now.attempts - 1, "error": error.what}
+                write(ledger, score, renewals.number, project.clock.now(), TRIED, body)
         raise
-    tell(progress, "gate", 0.92)
-    window = _window(made.result)
-    tries = renewals.tries(window)
-    verdict = gate(made.result, champion, tries=tries, options=gate_options(project.settings.retrain))
-    _keep(made, now.key)
+    except Exception as error:
+        raise _failed(project, ledger, score, renewals, now, error) from error
     body = {
         "key": now.key,
         "folder": str(made.folder.relative_to(project.reports_folder)),
@@ -284,8 +344,8 @@ def _register(
     tell(progress, "registry", 0.95)
     version = _registered(project, score, now)
     if version is None:
-        run = _kept(project.reports_folder / now.folder)
-        project.registry.end_killed(score, _TAG, now.key)
+        run = kept(project.reports_folder / now.folder)
+        project.registry.end_killed(score, TAG, now.key)
         version = project.registry.log(run, alias=None)
     write(ledger, score, renewals.number, project.clock.now(), REGISTERED, {"key": now.key, "version": version.version})
     return ""
@@ -295,7 +355,7 @@ def _registered(project: Project, score: str, now: Renewal) -> ModelVersion | No
     """The version that this renewal registered before it was killed."""
     if score not in project.registry.names():
         return None
-    tagged = [one for one in project.registry.versions(score) if one.tags.get(_TAG) == now.key]
+    tagged = [one for one in project.registry.versions(score) if one.tags.get(TAG) == now.key]
     return tagged[-1] if tagged else None
 
 
@@ -369,74 +429,6 @@ def _bundle_of(project: Project, score: str, champion: str) -> Path | None:
         RegistryError: It is gone: then nothing can be compared, and nothing is released.
     """
     return project.registry.fetch(score, champion) if champion else None
-
-
-def _keep(made: Made, key: str) -> None:
-    """Write what the registry will keep beside the bundle, whole or not at all."""
-    run = made.run
-    told = {
-        "params": {name: str(value) for name, value in run.params.items()},
-        "metrics": {name: value for name, value in run.metrics.items() if value == value},
-        "tags": {**run.tags, _TAG: key},
-        "candidates": [
-            {
-                "name": one.name,
-                "params": {name: str(value) for name, value in one.params.items()},
-                "metrics": {name: value for name, value in one.metrics.items() if value == value},
-                "steps": {name: [value for value in values if value == value] for name, values in one.steps.items()},
-                "tags": dict(one.tags),
-            }
-            for one in run.candidates
-        ],
-        "datasets": dict(run.datasets),
-        "files": {name: file.name for name, file in run.files.items()},
-        "started": run.started,
-        "seconds": run.seconds,
-    }
-    scratch = made.folder / f".{RUN}"
-    scratch.write_text(json.dumps(told), "utf-8")
-    scratch.replace(made.folder / RUN)
-
-
-def _kept(folder: Path) -> TrainingRun:
-    """What :func:`_keep` wrote.
-
-    Raises:
-        RegistryError: It is not there any more.
-        BundleError: The bundle is damaged.
-    """
-    from vigie.bundle import load_bundle
-    from vigie.registry import CandidateRun, TrainingRun
-
-    try:
-        told = json.loads((folder / RUN).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RegistryError(
-            f"what was trained is not there any more: {error}",
-            where=str(folder),
-            remedy="`vigie retrain --abandon` ends this renewal; then plan again",
-        ) from error
-    return TrainingRun(
-        bundle=load_bundle(folder / "bundle"),
-        example={},
-        params=told["params"],
-        metrics=told["metrics"],
-        tags=told["tags"],
-        candidates=tuple(
-            CandidateRun(
-                one["name"],
-                one["params"],
-                one["metrics"],
-                {name: tuple(values) for name, values in one["steps"].items()},
-                one["tags"],
-            )
-            for one in told["candidates"]
-        ),
-        datasets=told["datasets"],
-        files={name: folder / file for name, file in told["files"].items()},
-        started=told["started"],
-        seconds=told["seconds"],
-    )
 
 
 def abandon(project: Project, ledger: Ledger, score: str, reason: str) -> Renewal:
