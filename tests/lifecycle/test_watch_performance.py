@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from vigie.clock import DAY, FixedClock
-from vigie.errors import SettingsError
+from vigie.errors import RegistryError, SettingsError
 from vigie.journal import PredictionJournal
 from vigie.journal.ledger import Ledger
 from vigie.lifecycle.ingest import ingest_sources
@@ -220,6 +220,42 @@ def test_the_share_held_out_is_that_of_the_record(rows: list[tuple[str, float, s
 
     frame = pl.DataFrame(rows, schema=["arm", "assignment_probability", "rollout"], orient="row")
     assert held_share(frame) == share
+
+
+def test_a_version_that_is_gone_blinds_nobody_to_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from vigie.lifecycle.watching import look
+
+    project = project_in(tmp_path / "gone", until=0)
+    project.registry.log(TrainingRun(replace(bundle(), title="another"), {}, {}, {}, {}), alias="champion")
+    p = chances(np.random.default_rng(5))
+    journal = PredictionJournal(project.journal_folder)
+    for day in range(6):
+        model = "1" if day < 2 else "2"
+        journal.append(
+            [msgspec.structs.replace(said(i, float(p[i]), START + day * DAY), model=model) for i in range(N)]
+        )
+    journal.close()
+    MlflowClient(project.registry.tracking_uri).delete_model_version("churn", "1")
+    ledger, now = ledger_of(project), START + 13 * DAY
+
+    def unreachable(name: str) -> tuple[object, ...]:
+        raise RegistryError("the registry answered: no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project.registry, "versions", unreachable)
+        with pytest.raises(RegistryError, match="answered: no"):
+            update_performance(project, ledger, "churn", now)
+    assert everything(ledger) == {topic: {} for topic in everything(ledger)}
+    signals = look(project, ledger, "churn", now, ["performance"])
+    assert not [one for one in signals if one.code == "VGW490" and one.rings]
+    assert (
+        by_subject(signals, "VGW202")["value"].model == "2"
+        and by_subject(signals, "VGW202")["value"].details["rows"] == 4 * N
+    )
+    assert "480 scored by version 1 are left out" in next(one.words for one in signals if one.code == "VGW207")
+    assert update_performance(project, ledger, "churn", now + DAY) == 0
 
 
 def test_a_challenger_has_no_hold_out_and_the_champion_has_that_of_all(tmp_path: Path) -> None:

@@ -177,6 +177,7 @@ class Work:
         self._seen: dict[str, int] | None = None
         self._tables: dict[str, int] | None = None
         self._columns: dict[str, list[str]] = {}
+        self._there: frozenset[str] | None = None
 
     def run(self) -> int | None:
         """Do all that is due; how many cohorts that were. ``None`` where another process was quicker."""
@@ -241,7 +242,7 @@ class Work:
             return False
         fact: dict[str, Any] = {}
         stays, held = _stays(frame), held_share(frame)
-        for scored in scored_of(frame, self.money):
+        for scored in scored_of(self._known(frame)[0], self.money):
             payoff = self._payoff(scored, {})
             weights, kept = _weights(scored, stays, held)
             p, act, sums = scored.p[kept], scored.would_act[kept], payoff.take(kept)
@@ -289,6 +290,7 @@ class Work:
             fact[scored.version] = told
         self.writes.setdefault(topic_of(self.score), {})[cohort.key] = {
             "by": fact,
+            "gone": self._known(frame)[1],
             "tables": self._sources(),
             "length": self.policy.cohort,
         }
@@ -311,7 +313,7 @@ class Work:
         from vigie.watch.estimate import expected_of
 
         stays, held = _stays(frame), held_share(frame)
-        for scored in scored_of(frame, self.money):
+        for scored in scored_of(self._known(frame)[0], self.money):
             y = self._became(scored)
             columns: dict[str, Values] = {}
             payoff = self._payoff(scored, columns)
@@ -347,6 +349,17 @@ class Work:
                     y[kept], scored.p[kept], act, sums, groups[kept], count=GROUPS, weights=weights
                 ).to_data()
             yield scored, y, told, groups_of(columns, self.money.bundle(scored.version).profile)
+
+    def _known(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+        """Rows of versions that the registry has, and how many there are of others: nobody knows any more what these asked for.
+
+        Where the registry cannot be asked nothing is left out: the look fails, and the next one goes on from here.
+        """
+        from vigie.lifecycle.watch_scored import versions_there, without
+
+        if self._there is None:
+            self._there = versions_there(self.project, self.score)
+        return without(frame, self._there)
 
     def _became(self, scored: Scored) -> np.ndarray:
         """Outcomes of rows."""

@@ -10,6 +10,7 @@ from vigie.errors import RegistryError
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.watch_cohorts import Work, estimates_topic, topic_of, update_performance
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
+from vigie.lifecycle.watch_scored import versions_there
 from vigie.watch.cohorts import Length, cohort_of, cohort_of_key
 from vigie.watch.realised import Tally, figures_of
 from vigie.watch.signal import Signal
@@ -101,6 +102,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             customers=_a_day(recent, policy.cohort),
             currency=bundle.decision.currency,
             unbiased=bool(cohorts) and all("untouched" in one for one in mine.values() if not one.get("blind")),
+            gone=_gone(known),
             waiting=sum(int(one["rows"]) for one in lately.values()),
             estimates=estimates,
             promised=float("nan") if promised is None else float(promised),
@@ -127,6 +129,15 @@ def _estimate(data: Mapping[str, Any]) -> Estimate:
     return Estimate.from_data(data)
 
 
+def _gone(known: Mapping[str, Any]) -> dict[str, int]:
+    """Rows of versions that the registry no longer has, by version."""
+    found: dict[str, int] = {}
+    for fact in known.values():
+        for version, rows in fact.get("gone", {}).items():
+            found[version] = found.get(version, 0) + int(rows)
+    return found
+
+
 def _a_day(recent: list[tuple[str, int]], length: Length) -> float:
     """Customers decided on a day, on average over the cohorts from the first to the last."""
     if not recent:
@@ -136,13 +147,17 @@ def _a_day(recent: list[tuple[str, int]], length: Length) -> float:
 
 
 def _version_of(project: Project, score: str, known: Mapping[str, Any], made: Mapping[str, Any]) -> str | None:
-    """The champion where it has cohorts, or the version that answered most in the last one."""
+    """The champion where it has cohorts, or of those that the registry still has the one that answered most in the last cohort of any."""
     there = {version for fact in known.values() for version in fact["by"]} | {v for fact in made.values() for v in fact}
+    if not there:
+        return None
+    there &= versions_there(project, score)
     try:
         champion = str(project.registry.resolve(score, "champion").version)
     except RegistryError:
         champion = ""
     if champion in there or not there:
         return champion if champion in there else None
-    last = made[max(made)] if made else known[max(known)]["by"]
-    return str(max(last, key=lambda version: int(last[version]["rows"])))
+    cohorts = [*(fact["by"] for _, fact in sorted(known.items())), *(fact for _, fact in sorted(made.items()))]
+    last = next(found for by in reversed(cohorts) if (found := {v: one for v, one in by.items() if v in there}))
+    return max(last, key=lambda version: int(last[version]["rows"]))

@@ -238,13 +238,33 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def versions_there(project: Project, score: str) -> frozenset[str]:
+    """The versions of a score that the registry has.
+
+    Raises:
+        RegistryError: It cannot be asked, or knows no model of that name.
+    """
+    return frozenset(str(one.version) for one in project.registry.versions(score))
+
+
+def without(frame: pl.DataFrame, there: frozenset[str]) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Rows of the versions that are *there*, and how many rows there are of each that is gone."""
+    import polars as pl
+
+    known = frame.filter(pl.col("model").is_in(sorted(there)))
+    if len(known) == len(frame):
+        return frame, {}
+    lost = frame.filter(~pl.col("model").is_in(sorted(there))).group_by("model").len().sort("model")
+    return known, {str(version): int(rows) for version, rows in lost.iter_rows()}
+
+
 def scored_of(frame: pl.DataFrame, money: Money) -> list[Scored]:
     """Rows as :func:`frame_between` gives them, by version.
 
     Whom a model would act on in the hold-out is told by the gain that it asks for: that of the record, or of a batch the least gain that was acted on.
 
     Raises:
-        RegistryError: A version is gone.
+        RegistryError: A version is gone, or the registry cannot be asked.
     """
     import polars as pl
 

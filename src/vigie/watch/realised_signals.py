@@ -76,6 +76,7 @@ class Performance:
         currency: Of values.
         unbiased: Whether those who were acted on are left out and the hold-out stands for them; otherwise outcomes may have been changed by what
             was done.
+        gone: Customers left out since the registry no longer has the version that scored them, by version.
         waiting: Customers whose outcome lies ahead.
         estimates: Of cohorts whose outcomes lie ahead, in order.
         promised: Value for each customer that scores as they are promise of the last of them; NaN where it is not known.
@@ -94,6 +95,7 @@ class Performance:
     customers: float
     currency: str
     unbiased: bool
+    gone: Mapping[str, int] = field(default_factory=dict)
     waiting: int = 0
     estimates: Sequence[Estimate] = ()
     promised: float = math.nan
@@ -194,9 +196,11 @@ def _unknown(seen: Performance, realised: Realised, limits: Limits) -> Signal:
     words = (
         f"of {share:.1%} of the customers scored {_days(seen)} it is not known what became of them, though it should be"
     )
+    for version, rows in seen.gone.items():
+        words += f"; {rows:,} scored by version {version} are left out: the registry no longer has it"
     return _signal(
         seen, Area.DATA, UNKNOWN_OUTCOMES, "outcomes", size=share, limit=limits.unknown, evidence=math.nan, rings=share >= limits.unknown,
-        words=words, details={"unknown": realised.unknown, "rows": realised.rows, "waiting": seen.waiting},
+        words=words, details={"unknown": realised.unknown, "rows": realised.rows, "waiting": seen.waiting, "gone": dict(seen.gone)},
     )  # fmt: skip
 
 
