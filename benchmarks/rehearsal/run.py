@@ -174,7 +174,10 @@ def table(found: dict[str, Any]) -> str:
     """The table of policies in Markdown, of the plain data of a rehearsal."""
     known = bool(found["changes"])
     head = f"| policy | value, {found['currency']} | more than never (95 %) | trained | released | alarms (confirmed) |"
-    lines = [head + (" true | false | days to the first |" if known else ""), "|---" * (9 if known else 6) + "|"]
+    lines = [
+        head + (" true | rang already | too early | false | found after, days (by chance) |" if known else ""),
+        "|---" * (11 if known else 6) + "|",
+    ]
     for one in found["policies"]:
         more, alarms = one["more_than_never"], one["alarms"]
         said = f"{more['value']:+,.0f} ({more['low']:+,.0f} … {more['high']:+,.0f})" if one["policy"] != "never" else ""
@@ -182,8 +185,10 @@ def table(found: dict[str, Any]) -> str:
         name = f"**{one['policy']}**" if one["policy"] == found["best"] else one["policy"]
         line = f"| {name} | {one['value']:,.0f} | {said} | {one['trainings']} | {one['released']} | {len(alarms)} ({sure}) |"
         if known:
-            days = one["detection_days"][0]
-            line += f" {one['true_alarms']} | {len(alarms) - one['true_alarms']} | {'never' if days is None else f'{days:g}'} |"
+            by, days, chance = one["alarms_by_verdict"], one["detection_days"][0], one["found_as_soon_by_chance"][0]
+            beside = f"{chance['share']:.0%} of {chance['days']} days" if chance["days"] else "no room to say"
+            told = "not found" if days is None else f"{days:g} ({beside})"
+            line += f" {by['true']} | {by['already']} | {by['early']} | {by['false']} | {told} |"
         lines.append(line)
     return "\n".join(lines) + "\n"
 

@@ -16,6 +16,7 @@ from vigie.clock import iso
 
 if TYPE_CHECKING:
     from vigie.lifecycle.rehearse import Outcome, Rehearsal
+    from vigie.lifecycle.rehearse_records import Chance
 
 
 def rehearse(
@@ -122,12 +123,14 @@ def _shown(found: Rehearsal) -> None:
     columns = [("policy", "left"), (f"value, {found.currency}", "right"), ("more than never (95 %)", "right"), ("trained", "right"),
                ("released", "right"), ("alarms", "right"), ("confirmed", "right")]  # fmt: skip
     if found.changes:
-        columns += [("true", "right"), ("found after", "right")]
+        columns += [("true", "right"), ("false", "right"), ("found after (by chance)", "right")]
     screen.table(
         columns,
         [_row(one, known=bool(found.changes)) for one in found.outcomes],
         marked=next(i for i, one in enumerate(found.outcomes) if one.name == best),
     )
+    if found.changes:
+        screen.say("[dim]in brackets: days without a change that would have been found as soon[/]")
     screen.say(escape(found.words))
 
 
@@ -144,6 +147,12 @@ def _row(one: Outcome, *, known: bool) -> list[str]:
         str(sure),
     ]
     if known:
-        found = ", ".join("not" if math.isnan(delay) else f"{delay:g} d" for delay in one.delays)
-        cells += [str(one.true or 0), found]
+        found = ", ".join(_found(delay, chance) for delay, chance in zip(one.delays, one.chances, strict=True))
+        cells += [str(one.count("true")), str(one.count("false")), found]
     return cells
+
+
+def _found(delay: float, chance: Chance) -> str:
+    if math.isnan(delay):
+        return "not"
+    return f"{delay:g} d ({chance.share:.0%})" if chance.days else f"{delay:g} d (no room to say)"

@@ -15,11 +15,12 @@ from vigie.clock import DAY, iso, stopwatch
 from vigie.definition import Score
 from vigie.errors import InputError, TrainingError
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.rehearse_alarms import allowed, by_chance, confirmed, found_after, ruled, verdict_of
 from vigie.lifecycle.rehearse_ground import Ground, ground_of
 from vigie.lifecycle.rehearse_models import Models
 from vigie.lifecycle.rehearse_policy import NEVER, Rule, rules_of
-from vigie.lifecycle.rehearse_records import Alarm, Event, PolicyRun
-from vigie.lifecycle.rehearse_run import Conduct, confirmed, rehearsed
+from vigie.lifecycle.rehearse_records import Alarm, Chance, Event, PolicyRun, Stretch
+from vigie.lifecycle.rehearse_run import Conduct, rehearsed
 from vigie.lifecycle.train import part, tell
 from vigie.training.bootstrap import Resampling
 from vigie.training.evidence import Estimate
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 FOUR = ("never", "monthly", "on-drift", "on-loss")
 """Policies that are rehearsed where none is named."""
-LATE = 90
-"""Days after a change within which an alarm is counted as its detection."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,8 +72,9 @@ class Outcome:
         trainings: Models trained after the first.
         released: Of them, those that came to answer; the others did not pass the gate.
         alarms: In order.
-        delays: For each change that is known: days from it to the first alarm; NaN: none within :data:`LATE` days.
-        true: Alarms about a change that the model had not learned of; ``None`` where no change is known of.
+        delays: For each change that is known: days from it to the first look that told of it; NaN: none did in time.
+        chances: For each of them, how often a day of no change would have been "found" as soon.
+        already: For each of them, codes and subjects of what rang already when it came: it cannot tell of it.
         points: By cohort.
         events: What would have happened, in order.
         coverage: By figure: estimates that could be checked, and the share of them whose interval of 95 % held the truth.
@@ -88,10 +88,15 @@ class Outcome:
     released: int
     alarms: tuple[Alarm, ...]
     delays: tuple[float, ...]
-    true: int | None
+    chances: tuple[Chance, ...]
+    already: tuple[tuple[str, ...], ...]
     points: tuple[Point, ...]
     events: tuple[Event, ...]
     coverage: Mapping[str, tuple[int, float]]
+
+    def count(self, verdict: str) -> int:
+        """Alarms that were *verdict* (:attr:`Alarm.verdict`)."""
+        return sum(one.verdict == verdict for one in self.alarms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,26 +162,9 @@ class Rehearsal:
 
     def to_data(self) -> dict[str, Any]:
         """Plain data; what is not known is null. Times are ISO 8601."""
-        return {
-            "score": self.score,
-            "from": iso(self.begin),
-            "to": iso(self.end),
-            "step_days": self.step / DAY,
-            "bake_days": self.bake / DAY,
-            "gate": self.gated,
-            "as_of": iso(self.today),
-            "horizon_days": self.horizon / DAY,
-            "currency": self.currency,
-            "decisions": self.decisions,
-            "waiting": self.waiting,
-            "customers": self.customers,
-            "models": list(self.models),
-            "changes": [iso(one) for one in self.changes],
-            "best": self.best.name,
-            "beyond_chance": self.paid,
-            "policies": [_outcome_data(one) for one in self.outcomes],
-            "seconds": round(self.seconds, 1),
-        }
+        from vigie.lifecycle.rehearse_data import data_of
+
+        return data_of(self)
 
 
 def rehearse(
@@ -389,7 +377,7 @@ def _compared(ground: Ground, runs: list[PolicyRun], changes: tuple[int, ...], p
     payoff = payoff_values(ground.score.decision.payoff(), columns, len(known))
     moments = np.unique(cohort)
     place = np.searchsorted(moments, cohort)
-    models = piece.models()
+    models, within = piece.models(), allowed(ground)
     resampling = Resampling(ground.codes[known], piece.options.seed) if len(known) else None
     first = realised(payoff, runs[0].act[known], y)
     found = []
@@ -413,42 +401,47 @@ def _compared(ground: Ground, runs: list[PolicyRun], changes: tuple[int, ...], p
             )  # fmt: skip
         last = more[-1] if more else Estimate(0.0, 0.0, 0.0)
         count = max(len(known), 1)
+        things = [thing for one in run.alarms for thing in one.things]
+        delays = tuple(found_after(things, one, models, within) for one in changes)
+        alarms = run.alarms
+        if changes:
+            alarms = tuple(replace(one, verdict=verdict_of(one, changes, models, within)) for one in alarms)
         found.append(
             Outcome(
                 name=run.name, value=float(money.sum()), more=last,
                 each=Estimate(last.value / count, last.low / count, last.high / count),
-                trainings=run.trainings, released=run.released, alarms=run.alarms,
-                delays=tuple(_delay(run.alarms, one) for one in changes),
-                true=sum(_true(one, changes, models) for one in run.alarms) if changes else None,
+                trainings=run.trainings, released=run.released, alarms=alarms, delays=delays,
+                chances=tuple(by_chance(things, one, changes, ground, models) for one in delays),
+                already=tuple(_already(things, one, models, within) for one in changes),
                 points=tuple(points), events=run.events, coverage=_coverage(run),
             )
         )  # fmt: skip
     return found
 
 
+def _already(things: Sequence[Stretch], change: int, models: Models, within: int) -> tuple[str, ...]:
+    rang = {
+        f"{one.code} {one.subject}".rstrip() for one in things if ruled(one, change, models, within)[0] == "already"
+    }
+    return tuple(sorted(rang))
+
+
 def _more(difference: np.ndarray, place: np.ndarray, count: int, resampling: Resampling | None) -> list[Estimate]:
-    """The sum of differences up to each cohort, with intervals that resample customers."""
+    """The sum of differences up to each cohort, with intervals that resample customers.
+
+    Sums are taken by customer and cohort first: what is held is a number for each of those that are resampled, and not for each row.
+    """
     if resampling is None:
         return []
     if not np.any(difference):
         return [Estimate(0.0, 0.0, 0.0)] * count
-    by_cohort = np.where(place[:, None] == np.arange(count), difference[:, None], 0.0)
-    columns = np.cumsum(by_cohort, axis=1)
-    return resampling.estimates(columns, [_column(i) for i in range(count)])
+    cells = resampling.clusters * count + place
+    by_cohort = np.bincount(cells, difference, resampling.count * count).reshape(resampling.count, count)
+    return resampling.estimates_of(np.cumsum(by_cohort, axis=1), [_column(i) for i in range(count)])
 
 
 def _column(i: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda sums: np.asarray(sums[:, i])
-
-
-def _delay(alarms: Sequence[Alarm], change: int) -> float:
-    later = [one.at for one in alarms if change <= one.at <= change + LATE * DAY]
-    return (min(later) - change) / DAY if later else math.nan
-
-
-def _true(alarm: Alarm, changes: Sequence[int], models: Models) -> bool:
-    until = models.at(alarm.model).learned_until
-    return any(until < one <= alarm.at for one in changes)
 
 
 def _coverage(run: PolicyRun) -> dict[str, tuple[int, float]]:
@@ -456,39 +449,3 @@ def _coverage(run: PolicyRun) -> dict[str, tuple[int, float]]:
     for check in run.checks:
         by.setdefault(check.figure, []).append(check.held)
     return {name: (len(held), float(np.mean(held))) for name, held in sorted(by.items())}
-
-
-# -- as data ---------------------------------------------------------------------------------------------------------------
-
-
-def _outcome_data(one: Outcome) -> dict[str, Any]:
-    return {
-        "policy": one.name,
-        "value": one.value,
-        "more_than_never": _ends(one.more),
-        "more_for_one_decision": _ends(one.each),
-        "trainings": one.trainings,
-        "released": one.released,
-        "alarms": [
-            {"at": iso(a.at), "until": None if a.until is None else iso(a.until), "area": a.area, "codes": list(a.codes),
-             "model": iso(a.model)[:10], "since": iso(a.since), "confirmed": a.confirmed, "words": a.words}
-            for a in one.alarms
-        ],
-        "true_alarms": one.true,
-        "detection_days": [_number(delay) for delay in one.delays],
-        "estimates": {name: {"checked": count, "held": held} for name, (count, held) in one.coverage.items()},
-        "cohorts": [
-            {"moment": iso(p.moment), "rows": p.rows, "acted": p.acted, "value": p.value, "auc": _number(p.auc),
-             "auc_estimated": [_number(x) for x in p.estimated], "total": p.total, "more_than_never": _ends(p.more)}
-            for p in one.points
-        ],
-        "calendar": [{"at": iso(e.at), "kind": e.kind, "model": e.model, "words": e.words} for e in one.events],
-    }  # fmt: skip
-
-
-def _ends(one: Estimate) -> dict[str, float | None]:
-    return {"value": _number(one.value), "low": _number(one.low), "high": _number(one.high)}
-
-
-def _number(value: float) -> float | None:
-    return None if not math.isfinite(value) else float(value)

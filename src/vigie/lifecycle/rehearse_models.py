@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,11 @@ class Scored:
     act: np.ndarray
     payoff: PayoffValues
 
+    @property
+    def payoffs(self) -> PayoffValues:
+        """The same with a sum for each row."""
+        return type(self.payoff)(*(np.broadcast_to(one, self.p.shape) for one in self.payoff.sums()))
+
 
 @dataclass(eq=False)
 class Model:
@@ -99,6 +105,13 @@ class Model:
         until = self.bundle.lineage.get("split", {}).get("train_until")
         known = self.trained - self.ground.horizon
         return known if until is None else min(int(until), known)
+
+    @cached_property
+    def learned(self) -> tuple[np.ndarray, np.ndarray]:
+        """Moments that it learned from, µs, increasing, and how many rows of each."""
+        rows = self.ground.rows
+        inside = (rows.moments <= self.learned_until) & (rows.labels >= 0)
+        return np.unique(rows.moments[inside], return_counts=True)
 
     @property
     def importance(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from vigie.clock import DAY, iso, parse_moment
 from vigie.lifecycle.rehearse import Outcome, Rehearsal
 from vigie.lifecycle.rehearse_policy import NEVER
+from vigie.lifecycle.rehearse_records import Alarm, Chance
 from vigie.report.blocks import Head, badge, bullets, details, figure, key, table, tiles
 from vigie.report.charts.rehearsal import ROLES, Lane, Path, estimated_and_realised, lanes, money_paths
 from vigie.report.html import Content, Html, code, join, tag
@@ -115,7 +116,7 @@ def _policies(found: Rehearsal) -> Html:
         Head(say("Confirmed")),
     ]
     if changes:
-        heads += [Head(say("True")), Head(say("Found after"))]
+        heads += [Head(say("True")), Head(say("False")), Head(say("Found after")), Head(say("As soon by chance"))]
     lines = []
     for one in found.outcomes:
         none = one.name == NEVER
@@ -136,7 +137,12 @@ def _policies(found: Rehearsal) -> Html:
             count(sum(alarm.confirmed is True for alarm in one.alarms)),
         ]
         if changes:
-            line += [count(one.true or 0), ", ".join(_delay(delay) for delay in one.delays)]
+            line += [
+                count(one.count("true")),
+                count(one.count("false")),
+                ", ".join(_delay(delay) for delay in one.delays),
+                ", ".join(_chance(chance) for chance in one.chances),
+            ]
         lines.append(line)
     best = next(i for i, one in enumerate(found.outcomes) if one.name == found.best.name)
     caption = say(
@@ -145,7 +151,20 @@ def _policies(found: Rehearsal) -> Html:
         "gate; an alarm is confirmed where later outcomes show that the model was worse than its test said.",
         customers=found.customers,
     )
-    return table(heads, lines, caption=caption, chosen=frozenset([best]))
+    parts: list[Content] = [table(heads, lines, caption=caption, chosen=frozenset([best]))]
+    if changes:
+        parts.append(
+            tag(
+                "p",
+                say(
+                    "An alarm is true where one thing of it began to ring after the change, and more than half of what it was "
+                    "taken from lies behind the change, of which the model had not learned; it is false where nothing of that kind "
+                    "can be said, where it rang not already and did not end too early to say, and where outcomes do not "
+                    "confirm it. Beside it: the share of days without a change that would have been found as soon."
+                ),
+            )
+        )
+    return join(*parts)
 
 
 def _day(moment: int) -> Html:
@@ -154,6 +173,12 @@ def _day(moment: int) -> Html:
 
 def _delay(days: float) -> str:
     return say("not found") if math.isnan(days) else say("{days:g} d", days=days)
+
+
+def _chance(found: Chance) -> str:
+    if not found.days:
+        return NOTHING
+    return say("{share} of {days:,} days", share=percent(found.share), days=found.days)
 
 
 # -- over time ---------------------------------------------------------------------------------------------------------
@@ -291,12 +316,15 @@ def _alarms(found: Rehearsal) -> Html:
             areas.get(alarm.area, alarm.area),
             _codes(alarm.codes),
             _shown(alarm.confirmed),
+            *([_verdict_of(alarm)] if found.changes else []),
         ]
         for one in found.outcomes
         for alarm in one.alarms
     ]
     if not lines:
         return tag("p", say("Nothing rang."))
+    if found.changes:
+        heads.append(Head(say("The change"), number=False))
     caption = say(
         "A stretch of days on which something of one kind rang is one alarm. Drift that later outcomes do not confirm cost "
         "nothing: customers were others, and the scores were right about them."
@@ -309,6 +337,16 @@ def _codes(codes: Sequence[str]) -> Html:
     for one in codes:
         parts += ["; " if parts else "", _meaning(one), " ", code(one)]
     return join(*parts)
+
+
+def _verdict_of(alarm: Alarm) -> str:
+    return {
+        "true": say("found it"),
+        "confirmed": say("another loss"),
+        "already": say("rang already"),
+        "early": say("too early to say"),
+        "false": say("false alarm"),
+    }[alarm.verdict]
 
 
 def _shown(confirmed: bool | None) -> Html:

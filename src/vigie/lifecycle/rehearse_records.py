@@ -28,8 +28,46 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A run of days on which one thing rang, under one model.
+
+    Attributes:
+        at: When it began to ring, µs.
+        until: When it was silent again or another model answered, µs; ``None``: it never was.
+        code: Of its signals.
+        subject: The feature, figure or group.
+        area: Of its signals.
+        model: In use, by the moment of its training, µs.
+        began: *at*, or where it rang under the model before already and was not seen silent since, when it began there, µs.
+        looks: Each look on which it came to tell of another time: its day, and begin and end of that time, µs.
+    """
+
+    at: int
+    until: int | None
+    code: str
+    subject: str
+    area: str
+    model: int
+    began: int
+    looks: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How often a day on which nothing is known to have changed is "found" as soon as a change was.
+
+    Attributes:
+        share: Of *days*; NaN where there are none.
+        days: Far enough from each change, with as much time behind them.
+    """
+
+    share: float
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
-    """A stretch of days on which something of one area rang.
+    """A run of days on which anything of one area rang: what somebody would have been told of once.
 
     Attributes:
         at: When it began to ring, µs.
@@ -39,8 +77,12 @@ class Alarm:
         model: Trained on that day, µs: the model that it is about.
         since: When what it tells of began, by the earliest of its signals, µs.
         words: What the largest of them said.
+        evidence: Begin of what those that rang on the first day were taken from, µs.
+        things: All that rang in it, in order.
         confirmed: Whether outcomes that became known later show that the model ranked worse than in its test, promised more
             value than came, or was wrong about how many; ``None``: not known. Hindsight, which no policy had.
+        verdict: Where changes are known, what it was: ``"true"``, ``"confirmed"``, ``"already"``, ``"early"`` or ``"false"``
+            (:func:`vigie.lifecycle.rehearse_alarms.verdict_of`); empty where none is.
     """
 
     at: int
@@ -50,7 +92,10 @@ class Alarm:
     model: int
     since: int
     words: str
+    evidence: int = 0
+    things: tuple[Stretch, ...] = ()
     confirmed: bool | None = None
+    verdict: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

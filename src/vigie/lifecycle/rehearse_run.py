@@ -2,7 +2,7 @@
 
 A step of a day: the new model takes over where its time has come; outcomes that can be known now are learned of; those whose
 moment has come are scored and decided about; what is seen is judged; the policy says whether to train; what was trained has to
-pass the gate, on rows that neither it nor the model in use learned from.
+pass the gate, on the rows of its test that share nothing with what the model in use learned from.
 
 History stays what it was. Nobody of the past was really acted on by a rehearsed decision: its value is what the cost matrix
 says of the outcome that came.
@@ -11,40 +11,39 @@ says of the outcome that came.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from vigie.bundle.logistic import log_odds
 from vigie.clock import DAY, iso
 from vigie.errors import TrainingError
+from vigie.lifecycle.rehearse_alarms import WATCHED, Ringing, span_of
+from vigie.lifecycle.rehearse_gate import Window, gated
 from vigie.lifecycle.rehearse_ground import Ground
 from vigie.lifecycle.rehearse_models import Model, Models
 from vigie.lifecycle.rehearse_policy import Rule
-from vigie.lifecycle.rehearse_records import Alarm, CohortRun, Event, PolicyRun
+from vigie.lifecycle.rehearse_records import CohortRun, Event, PolicyRun
 from vigie.lifecycle.retrain_plan import DISTANCES
 from vigie.lifecycle.retrain_plan import figures_of as figures_told
-from vigie.training.gate import GateCheck, GateOptions, GateVerdict, Side, judge
-from vigie.training.metrics import realised as money_of
+from vigie.training.gate import GateOptions
 from vigie.watch.cohorts import first_in_block, group_of
-from vigie.watch.concept import ALL, TOLERANCE, Bet, Seen, bet, group_features, groups_of, seen, verdicts
+from vigie.watch.concept import ALL, Bet, Seen, bet, group_features, groups_of, seen, verdicts
 from vigie.watch.drift import Memo, drift
-from vigie.watch.drift_policy import DriftPolicy
+from vigie.watch.drift_policy import OUTCOMES, DriftPolicy
 from vigie.watch.estimate import FIGURES, Check, Estimate, Estimator, expected_of
 from vigie.watch.policy import Figure, Situation, plan
 from vigie.watch.profile import Profile
 from vigie.watch.realised import GROUPS, Tally, figures_of, tally
 from vigie.watch.realised_signals import Limits, Performance, signals_of
-from vigie.watch.signal import Area, Signal
+from vigie.watch.signal import Signal
 from vigie.watch.windows import day_of
 
 WINDOW = 28 * DAY
 """Cohorts whose realised figures are told of together."""
 KEPT = 45
 """Days whose profiles are looked at."""
-_WATCHED = (Area.DRIFT, Area.ESTIMATE, Area.PERFORMANCE)
 Progress = Callable[[str, float], None]
 
 
@@ -131,14 +130,14 @@ class _Life:
         self.cohorts: list[CohortRun] = []
         self.answered: dict[int, int] = {}
         self.events: list[Event] = []
-        self.alarms: list[Alarm] = []
-        self.ringing: dict[str, Alarm] = {}
+        self.ringing = Ringing()
         self.checks: list[Check] = []
         self.next = 0
         self.profiled = day_of(ground.begin) - 1
         self.coming: tuple[int, int] | None = None
         self.last: int | None = None
-        self.refused = self.trainings = self.released = 0
+        self.windows: list[Window] = []
+        self.trainings = self.released = 0
         self.seen_last: dict[str, int] = {}
         self.told: tuple[tuple[int, int, int] | None, list[Signal]] = None, []
         self.use = self._take_over(models.at(ground.begin))
@@ -151,10 +150,9 @@ class _Life:
         self.events.append(Event(now, kind, (model or self.use.model).name, words))
 
     def run(self) -> PolicyRun:
-        alarms = sorted([*self.alarms, *self.ringing.values()], key=lambda one: (one.at, one.area))
         return PolicyRun(
-            self.rule.name, self.act, self.decided, tuple(self.cohorts), tuple(self.events), tuple(alarms), tuple(self.checks),
-            self.trainings, self.released,
+            self.rule.name, self.act, self.decided, tuple(self.cohorts), tuple(self.events), self.ringing.all(),
+            tuple(self.checks), self.trainings, self.released,
         )  # fmt: skip
 
     # -- a day -----------------------------------------------------------------------------------------------------------
@@ -174,8 +172,8 @@ class _Life:
 
     def _release(self, now: int) -> None:
         assert self.coming is not None
-        for area in list(self.ringing):
-            self._silent(now, area, "another model answers")
+        for one in self.ringing.release(now):
+            self._tell(now, "over", f"{one.area}: another model answers")
         self.use = self._take_over(self.models.at(self.coming[0]))
         self.coming = None
         self.released += 1
@@ -187,8 +185,8 @@ class _Life:
             cohort = int(cohorts[self.next])
             found = self.use.model.scored(cohort)
             self.act[found.rows], self.decided[found.rows] = found.act, True
-            made = self.use.estimator.estimate(found.p, found.act, _whole(found.payoff, len(found.p)), moment=cohort)
-            said = expected_of(found.p, found.act, _whole(found.payoff, len(found.p)))
+            made = self.use.estimator.estimate(found.p, found.act, found.payoffs, moment=cohort)
+            said = expected_of(found.p, found.act, found.payoffs)
             self.use.estimates[cohort] = (made, said)
             self.answered[cohort] = self.use.model.trained
             self.waiting.append(cohort)
@@ -208,7 +206,7 @@ class _Life:
         use = self.uses[self.answered[cohort]]
         found = use.model.scored(cohort)
         y, keys = labels[found.rows], self.ground.rows.customers[found.rows].tolist()
-        truth = tally(y, found.p, found.act, _whole(found.payoff, len(y)), group_of(keys), count=GROUPS)
+        truth = tally(y, found.p, found.act, found.payoffs, group_of(keys), count=GROUPS)
         self.checks += use.estimator.learn(cohort, truth, figures_of(truth), use.estimates[cohort][0])
         fresh = first_in_block(keys, cohort, self.ground.horizon, list(self.seen_last.items()))
         self.seen_last |= dict.fromkeys(keys, cohort)
@@ -306,22 +304,20 @@ class _Life:
         return sum(one.rows for one in done[1:]) / max(days, 1.0)
 
     def _alarms(self, now: int, signals: list[Signal]) -> None:
-        for area in _WATCHED:
-            ring = [one for one in signals if one.area is area and one.rings]
-            if ring and area.value not in self.ringing:
-                loudest = max(ring, key=lambda one: one.size / one.limit if one.limit > 0 else one.size)
-                codes = tuple(sorted({one.code for one in ring}))
-                since = min(one.since for one in ring)
-                self.ringing[area.value] = Alarm(
-                    now, None, area.value, codes, self.use.model.trained, since, loudest.words
-                )
-                self._tell(now, "alarm", f"{area.value}: {loudest.words}")
-            elif not ring and area.value in self.ringing:
-                self._silent(now, area.value, "it is silent again")
-
-    def _silent(self, now: int, area: str, words: str) -> None:
-        self.alarms.append(replace(self.ringing.pop(area), until=now))
-        self._tell(now, "over", f"{area}: {words}")
+        use = self.use
+        first = min(use.truth, default=now)
+        spans = {
+            (one.code, one.subject): span_of(
+                one, self.ground, use.outcomes if one.code == OUTCOMES else use.days, first
+            )
+            for one in signals
+            if one.rings and one.area in WATCHED
+        }
+        began, over = self.ringing.look(now, use.model.trained, signals, spans)
+        for one in began:
+            self._tell(now, "alarm", f"{one.area}: {one.words}")
+        for one in over:
+            self._tell(now, "over", f"{one.area}: it is silent again")
 
     # -- what is done ------------------------------------------------------------------------------------------------------
 
@@ -344,12 +340,12 @@ class _Life:
             return
         self.trainings += 1
         self._tell(now, "trained", why, model)
-        verdict = self._gate(model, now) if self.conduct.gate is not None else None
-        if verdict is not None and not verdict.passes:
-            self.refused += 1
-            self._tell(now, "refused", verdict.words, model)
-            return
-        self.refused = 0
+        if self.conduct.gate is not None:
+            verdict, window = gated(self.ground, self.models, model, self.use.model, self.windows, self.conduct.gate)
+            self.windows.append(window)
+            if not verdict.passes:
+                self._tell(now, "refused", verdict.words, model)
+                return
         self.coming = (now, now + self.conduct.bake)
         if self.conduct.bake <= 0:
             self._release(now)
@@ -369,66 +365,3 @@ class _Life:
             rollout=self.coming is not None,
             last=self.last,
         )
-
-    def _gate(self, model: Model, now: int) -> GateVerdict:
-        """Both decide about the rows that neither learned from and whose outcome is known."""
-        ground, champion = self.ground, self.use.model
-        labels = ground.labels(now)
-        later = max(model.learned_until, champion.learned_until)
-        rows = np.flatnonzero((ground.rows.moments > later) & ~np.isnan(labels))
-        nan = math.nan
-        if not len(rows):
-            words = "there are no rows whose outcome is known and that neither model learned from"
-            return GateVerdict(False, (GateCheck("rows", False, nan, nan, nan, nan, words),), 0, 0, 1, nan, "champion")
-        y, cohort = labels[rows], ground.cohort[rows]
-
-        new, old = model.say(rows, cohort), champion.say(rows, cohort)
-        challenger, before = (Side(money_of(one.payoff, one.act, y), one.p, one.act) for one in (new, old))
-        return judge(
-            challenger, before, y, ground.codes[rows], slices=_risks(champion, old.p), tries=self.refused + 1,
-            options=self.conduct.gate, currency=ground.score.decision.currency, payoff=new.payoff,
-        )  # fmt: skip
-
-
-def confirmed(alarm: Alarm, ground: Ground, models: Models) -> bool | None:
-    """Whether the model of an alarm was in fact worse around it, by all outcomes that are known today.
-
-    Looked at are the cohorts from four weeks before the alarm to one horizon after it, as the alarmed model decides
-    about them, also where another one answered by then. It was worse where, beyond chance (95 %), scores promised more value
-    than came, the AUC is below that of the test, or outcomes were unlike scores by more than is borne
-    (:data:`vigie.watch.concept.TOLERANCE`).
-    """
-    model, labels = models.at(alarm.model), ground.labels(ground.today)
-    whole: Tally | None = None
-    for cohort in ground.cohorts.tolist():
-        if not alarm.at - WINDOW <= cohort <= alarm.at + ground.horizon:
-            continue
-        found = model.scored(cohort)
-        keys = ground.rows.customers[found.rows].tolist()
-        one = tally(
-            labels[found.rows], found.p, found.act, _whole(found.payoff, len(keys)), group_of(keys), count=GROUPS
-        )
-        whole = one if whole is None else whole + one
-    if whole is None or not whole.total("rows"):
-        return None
-    told = figures_of(whole)
-    shift = told["offset"]
-    return bool(
-        told["value_short"].low > 0
-        or told["auc"].high < model.test.get("auc", math.nan)
-        or shift.low > TOLERANCE
-        or shift.high < -TOLERANCE
-    )
-
-
-def _risks(model: Model, p: np.ndarray) -> Mapping[str, np.ndarray]:
-    """The segments of risk that a model deals customers into."""
-    from vigie.bundle.segment import SEGMENT_NAMES, segments_of
-
-    found = segments_of(p, model.bundle.segments)
-    return {f"risk {name}": found == i for i, name in enumerate(SEGMENT_NAMES)}
-
-
-def _whole(payoff: Any, n: int) -> Any:
-    """A cost matrix with a sum for each row."""
-    return type(payoff)(*(np.broadcast_to(one, (n,)) for one in payoff.sums()))

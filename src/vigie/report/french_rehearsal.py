@@ -43,7 +43,25 @@ CATALOGUE: dict[str, str] = {
     "Alarms": "Alarmes",
     "Confirmed": "Confirmées",
     "True": "Justes",
+    "False": "Fausses",
     "Found after": "Trouvé après",
+    "As soon by chance": "Aussi tôt par hasard",
+    "{share} of {days:,} days": "{share} de {days:,} jours",
+    "An alarm is true where one thing of it began to ring after the change, and more than half of what it was taken from lies "
+    "behind the change, of which the model had not learned; it is false where nothing of that kind can be said, where it rang not "
+    "already and did not end too early to say, and where outcomes do not confirm it. Beside it: the share of days without a change "
+    "that would have been found as soon.": (
+        "Une alarme est juste quand l’une des choses qui y sonnent a commencé après le changement, et que plus de la moitié de ce "
+        "dont elle est tirée se trouve derrière le changement, dont le modèle n’avait rien appris ; elle est fausse quand on ne "
+        "peut rien dire de tel, qu’elle ne sonnait pas déjà et n’a pas cessé trop tôt pour en juger, et que les issues ne la "
+        "confirment pas. À côté : la part des jours sans changement qui auraient été trouvés aussi tôt."
+    ),
+    "The change": "Le changement",
+    "found it": "trouvé",
+    "another loss": "une autre perte",
+    "rang already": "sonnait déjà",
+    "too early to say": "trop tôt pour juger",
+    "false alarm": "fausse alarme",
     "not found": "non trouvé",
     "{days:g} d": "{days:g} j",
     "What the decisions of each policy would have brought under the cost matrix, by the outcomes that came. Intervals resample "

@@ -46,7 +46,11 @@ class Resampling:
         if count > MOST_CLUSTERS:
             codes = np.random.default_rng(seed).permutation(count)[codes] % MOST_CLUSTERS
             count = MOST_CLUSTERS
-        self._codes, self._count, self._seed, self._draws = codes, count, seed, draws
+        self.clusters = codes
+        """Which of those that are drawn each row belongs to, from 0, shape (n,)."""
+        self.count = count
+        """How many are drawn among."""
+        self._seed, self._draws = seed, draws
         self._times: np.ndarray | None = None
 
     def estimate(self, columns: np.ndarray, statistic: Statistic, level: float = 0.95) -> Estimate:
@@ -62,7 +66,11 @@ class Resampling:
     def estimates(self, columns: np.ndarray, statistics: list[Statistic], level: float = 0.95) -> list[Estimate]:
         """Several figures of the same columns, on the same draws."""
         columns = np.asarray(columns, np.float64)
-        sums = np.column_stack([np.bincount(self._codes, column, self._count) for column in columns.T])
+        sums = np.column_stack([np.bincount(self.clusters, column, self.count) for column in columns.T])
+        return self.estimates_of(sums, statistics, level)
+
+    def estimates_of(self, sums: np.ndarray, statistics: list[Statistic], level: float = 0.95) -> list[Estimate]:
+        """The same where the sums of each cluster are known already, shape (count, m)."""
         total = sums.sum(axis=0)
         drawn = self._drawn(sums)
         found = []
@@ -92,7 +100,7 @@ class Resampling:
         """How often each customer is in each draw, shape (customers,)."""
         if self._times is not None:
             return self._times
-        generator, count = np.random.default_rng(self._seed), self._count
+        generator, count = np.random.default_rng(self._seed), self.count
         draws = (np.bincount(generator.integers(0, count, count), minlength=count) for _ in range(self._draws))
         if self._draws * count > REMEMBERED:
             return draws
