@@ -245,6 +245,9 @@ def test_missed_slots_are_made_up_for_as_the_policy_says(tmp_path: Path, catch_u
             step.code = 0
 
     assert [slot for slot, state in stage.states("watch") if state == "done"] == ran
+    if catch_up == "none":  # not in silence
+        assert stage.states("watch") == [("13:00", "skipped")]
+        assert [line[0] for line in stage.told] == ["warning"]
     if catch_up == "all":  # each as of its moment
         assert stage.begun[4].command == ["watch", "--as-of", "2026-03-02T05:00:00Z"]
     elif catch_up == "last":
@@ -340,6 +343,41 @@ def test_steps_wait_for_one_that_is_to_be_tried_again_and_not_longer(tmp_path: P
         for step in stage.begun:
             step.code = step.code or 0
     assert stage.names()[4:] == ["score win", "watch", "retrain churn", "retrain win"]
+
+
+def test_what_is_never_made_up_for_may_wait_for_a_step_before_it(tmp_path: Path) -> None:
+    stage = Stage(
+        tmp_path,
+        '[schedule.ingest]\nevery = "1d"\n[schedule.watch]\nevery = "1h"\ncatch_up = "none"\n',
+    )
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, 24 * HOUR - 30_000_000)
+    stage.pass_(scheduler, MINUTE)
+    stage.pass_(scheduler, MINUTE)
+    stage.begun[0].code = 0
+    stage.pass_(scheduler, 0)
+    assert stage.names() == ["ingest", "watch"]
+    stage.pass_(scheduler, 58 * MINUTE + 30_000_000)  # the next slot is noticed while it goes on, and waits too
+    stage.begun[1].code = 0
+    stage.pass_(scheduler, 5 * MINUTE)
+    assert stage.states("watch")[-2:] == [("00:00", "done"), ("01:00", "running")]
+
+
+def test_after_a_night_without_a_machine_nothing_is_scored_before_what_was_missed_is_taken_in(tmp_path: Path) -> None:
+    stage = Stage(
+        tmp_path, '[schedule]\nparallel = 4\n[schedule.ingest]\nevery = "1h"\n[schedule.score]\nevery = "1h"\n'
+    )
+    stage.scheduler().tick()
+    stage.clock.moment += 9 * HOUR
+    scheduler = stage.scheduler()
+    for code in (None, 1, None, None):  # it goes on, fails, and is tried again
+        stage.pass_(scheduler, MINUTE)
+        stage.begun[-1].code = code
+        assert set(stage.names()) == {"ingest"}
+    stage.begun[-1].code = 0
+    stage.pass_(scheduler, MINUTE)
+    assert stage.names() == ["ingest", "ingest", "score churn", "score win"]
 
 
 @pytest.mark.parametrize("parallel", [1, 2])

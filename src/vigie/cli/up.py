@@ -198,7 +198,10 @@ def run(
     untimed: Annotated[
         bool, typer.Option("--untimed", help="Leave the time out of the log, where whoever keeps it adds it.")
     ] = False,
-    beat: Annotated[int, typer.Option("--beat", hidden=True)] = -1,
+    beat: Annotated[
+        int,
+        typer.Option("--beat", help="Descriptor in which to say that it lives, for `vigie up`.", show_default="none"),
+    ] = -1,
     project: Folder = Path(),
     environment: Environment = None,
     as_of: AsOf = None,

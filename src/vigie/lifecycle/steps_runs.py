@@ -42,6 +42,7 @@ class Run:
         ended: When that try ended, µs UTC; 0: it has not.
         next: When it is tried again, µs UTC; 0: it is not.
         said: Why it failed; empty where it did not.
+        since: The first of the slots that it is for, µs UTC, where several were missed; 0: there is one.
     """
 
     slot: int
@@ -52,6 +53,12 @@ class Run:
     ended: int = 0
     next: int = 0
     said: str = ""
+    since: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first slot that it is for, µs UTC: steps that are due then wait for it."""
+        return self.since or self.slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,11 @@ class Todo:
         piece: Of what.
         schedule: Of its step.
         run: As it is on record once this is done: ``running``, ``given up`` or ``skipped``.
-        since: The first slot that waits, µs UTC; of several that are missed, the run is for the last.
     """
 
     piece: Piece
     schedule: Schedule
     run: Run
-    since: int = 0
 
 
 def topic_of(piece: Piece) -> str:
@@ -148,7 +153,15 @@ def last_on_record(project: Project, ledger: Ledger) -> int:
 
 
 def todo(
-    piece: Piece, schedule: Schedule, runs: Sequence[Run], seen: int, now: int, alive: frozenset[int]
+    piece: Piece,
+    schedule: Schedule,
+    runs: Sequence[Run],
+    seen: int,
+    now: int,
+    alive: frozenset[int],
+    *,
+    noticed: int = 0,
+    late: int = LATE,
 ) -> list[Todo]:
     """What is to be done now with the runs of one piece: at most one is begun.
 
@@ -159,12 +172,16 @@ def todo(
         seen: When the schedule was first seen, µs UTC.
         now: µs UTC.
         alive: Slots of runs that are going on; any other that is on record as running was cut off.
+        noticed: The last slot that was seen to be due in time, µs UTC: it may wait for other steps, also with ``catch_up = "none"``.
+        late: How long after a slot that is, µs.
     """
     if any(run.slot in alive for run in runs):
         return []
     latest = max([seen, *(run.slot for run in runs)])
-    missed = due(schedule, latest, now)
-    first = next(slots(schedule, latest, now), now) if missed else now
+    none = schedule.catch_up == "none"
+    missed = due(replace(schedule, catch_up="last") if none else schedule, latest, now)
+    dropped = missed[-1] if none and missed and noticed < missed[-1] < now - late else 0
+    missed = () if dropped else missed
     found: list[Todo] = []
     for run in runs:
         if run.state in ENDED:
@@ -179,14 +196,22 @@ def todo(
             # The newest slot takes its place, and is its next try: what always fails is given up, however often it is due.
             said = run.said or "a later run took its place"
             found.append(Todo(piece, schedule, replace(run, state=SKIPPED, next=0, said=said)))
-            found.append(Todo(piece, schedule, Run(missed[-1], RUNNING, run.tries + 1, now, now), run.slot))
+            found.append(
+                Todo(
+                    piece, schedule, Run(missed[-1], RUNNING, run.tries + 1, now, now, since=min(run.first, missed[-1]))
+                )
+            )
             return found
         again = replace(run, state=RUNNING, tries=run.tries + 1, began=now, ended=0, next=0)
-        return [*found, Todo(piece, schedule, again, run.slot)]
+        return [*found, Todo(piece, schedule, again)]
     if missed:
         slot = missed[0]
+        first = next(slots(schedule, latest, now)) if schedule.catch_up == "last" else slot
         as_of = slot if schedule.catch_up == "all" else now
-        found.append(Todo(piece, schedule, Run(slot, RUNNING, 1, as_of, now), min(first, slot)))
+        found.append(Todo(piece, schedule, Run(slot, RUNNING, 1, as_of, now, since=first)))
+    elif dropped and not found:
+        said = "nobody noticed in time that it was due"
+        found.append(Todo(piece, schedule, Run(dropped, SKIPPED, 0, 0, now, now, said=said)))
     return found
 
 
@@ -215,10 +240,11 @@ def held_back(wanted: Todo, begun: Mapping[str, int]) -> bool:
     """Whether *wanted* waits for a step before it.
 
     A step that is always under way, because it takes longer than from one slot to the next, holds nothing back for ever: what
-    waits has a slot that those of that step soon leave behind.
+    waits has a slot that those of that step soon leave behind. A run that makes up for several slots is waited for from the
+    first of them on.
 
     Args:
         wanted: A run that would begin.
         begun: Earliest slot of each step that goes on, is to be tried again, or is about to begin.
     """
-    return any(begun.get(step, wanted.since + 1) <= wanted.since for step in AFTER[wanted.piece.step])
+    return any(begun.get(step, wanted.run.first + 1) <= wanted.run.first for step in AFTER[wanted.piece.step])

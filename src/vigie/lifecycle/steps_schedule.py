@@ -27,7 +27,7 @@ from vigie.settings import STEPS
 CatchUp = Literal["last", "all", "none"]
 CATCH_UPS: tuple[CatchUp, ...] = ("last", "all", "none")
 LATE = 60_000_000
-"""With ``catch_up = "none"``: how long after its slot a run may still begin, µs."""
+"""With ``catch_up = "none"``: how long after its slot a run may be noticed to be due, µs of the machine's time."""
 MOST_MISSED = 1_000
 """With ``catch_up = "all"``: how many missed slots are made up for at most; the latest ones."""
 _SECOND = 1_000_000
@@ -163,18 +163,19 @@ def following(schedule: Schedule, now: int) -> int:
     return next(slots(schedule, now, now + 100 * 366 * 86_400 * _SECOND))
 
 
-def due(schedule: Schedule, last: int, now: int) -> tuple[int, ...]:
+def due(schedule: Schedule, last: int, now: int, late: int = LATE) -> tuple[int, ...]:
     """The slots that a run should be begun for now, in order.
 
     Args:
         schedule: Of the step.
         last: The last slot that a run was begun for, or when the schedule was first seen; µs UTC.
         now: µs UTC. Before *last*, where a clock was put back, nothing is due.
+        late: With ``catch_up = "none"``: how long after its slot a run may still begin, µs.
     """
     if now <= last:
         return ()
     if schedule.catch_up == "none":
-        last = max(last, now - LATE - 1)
+        last = max(last, now - late - 1)
     keep = MOST_MISSED if schedule.catch_up == "all" else 1
     span = 2 * keep * schedule.every or 86_400 * _SECOND
     while True:  # after a long time only its end is looked at

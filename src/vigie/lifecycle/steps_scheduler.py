@@ -16,7 +16,15 @@ from vigie.errors import JournalError
 from vigie.lifecycle import steps_runs
 from vigie.lifecycle.steps import Piece, pieces_of
 from vigie.lifecycle.steps_runs import RUNNING, SKIPPED, Run, Todo
-from vigie.lifecycle.steps_schedule import Schedule, following, length_words, parallel_of, schedules_of
+from vigie.lifecycle.steps_schedule import (
+    LATE,
+    Schedule,
+    due,
+    following,
+    length_words,
+    parallel_of,
+    schedules_of,
+)
 
 if TYPE_CHECKING:
     from vigie.clock import Clock
@@ -99,9 +107,11 @@ class Scheduler:
         self._holder = name_of_holder(project)
         # A clock that is not the machine's: steps are told its time, and pauses are shorter.
         self._rate = rate_of(self._clock)
+        self._late = int(LATE * self._rate)
         self._going: dict[str, _Going] = {}
         self._runs: dict[str, list[Run]] = {}  # on record; read anew where another may have written
         self._seen: dict[str, int] = {}
+        self._noticed: dict[str, int] = {}  # the last slot that was seen in time
         self._held: dict[str, int] = {}  # until when each lease is certainly ours
         self._trouble = ""
         self._news = False  # a step was given up, or done after it was
@@ -196,11 +206,18 @@ class Scheduler:
         for schedule in self.schedules:
             for piece in pieces_of(self._project, schedule.step):
                 self._lives()
-                seen = self._since(piece, now)
                 alive = frozenset([self._going[piece.name].run.slot] if piece.name in self._going else [])
-                found.append(steps_runs.todo(piece, schedule, self._known(piece), seen, now, alive))
+                found.append(self._todo(piece, schedule, now, alive))
         # What has waited longest comes first; of what is due at once, the step that others wait for.
-        return sorted((todos for todos in found if todos), key=lambda todos: todos[-1].since)
+        return sorted((todos for todos in found if todos), key=lambda todos: todos[-1].run.first)
+
+    def _todo(self, piece: Piece, schedule: Schedule, now: int, alive: frozenset[int]) -> list[Todo]:
+        seen, runs = self._since(piece, now), self._known(piece)
+        in_time = due(schedule, max([seen, *(run.slot for run in runs)]), now, self._late)
+        if in_time:
+            self._noticed[piece.name] = in_time[-1]
+        noticed = self._noticed.get(piece.name, 0)
+        return steps_runs.todo(piece, schedule, runs, seen, now, alive, noticed=noticed, late=self._late)
 
     def _start(self, wanted: list[list[Todo]], now: int) -> None:
         begins = [todos[-1].piece for todos in self._begins(wanted, now)]
@@ -220,19 +237,19 @@ class Scheduler:
             before[step] = min(slot, before.get(step, slot))
 
         for going in self._going.values():
-            note(going.piece.step, going.run.slot)
+            note(going.piece.step, going.run.first)
         for schedule in self.schedules:
             for piece in pieces_of(self._project, schedule.step):
                 for run in self._known(piece):
                     if run.state == steps_runs.FAILED and run.next > now:
-                        note(piece.step, run.slot)
+                        note(piece.step, run.first)
         found = []
         for todos in wanted:
             last = todos[-1]
             if last.run.state == RUNNING:
                 if not steps_runs.held_back(last, before):
                     found.append(todos)
-                note(last.piece.step, last.since)
+                note(last.piece.step, last.run.first)
         return found
 
     def _carry_out(self, piece: Piece, schedule: Schedule, now: int) -> None:
@@ -240,8 +257,7 @@ class Scheduler:
         self._runs.pop(piece.name, None)
         if not self._hold(piece, now):
             return  # another runs it: what comes of that will be on record
-        seen, runs = self._since(piece, now), self._known(piece)
-        todos = steps_runs.todo(piece, schedule, runs, seen, now, frozenset())
+        todos, runs = self._todo(piece, schedule, now, frozenset()), self._known(piece)
         steps_runs.put(self._ledger, piece, [todo.run for todo in todos], now)
         steps_runs.forget(self._ledger, piece, runs, now)
         self._runs.pop(piece.name, None)
