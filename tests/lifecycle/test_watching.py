@@ -290,8 +290,10 @@ def weeks_of_traffic(ledger: Ledger, now: int) -> None:
     facts = {}
     for at in range(now - 28 * DAY, now // HOUR * HOUR, HOUR):
         usual = 400 * (1.2 + np.sin(at // HOUR % 24 / 24 * 2 * np.pi))
-        counts = [float(r.poisson(mean)) for mean in (usual, 0.3, 4)]
-        facts[f"{hour_key(at)} a"] = answers(*counts, statuses=BEFORE_500)  # as facts were before they said it
+        ok, failed, refused = (float(r.poisson(mean)) for mean in (usual, 0.3, 4))
+        facts[f"{hour_key(at)} a"] = answers(
+            ok, failed, refused, statuses=BEFORE_500
+        )  # as facts were before they said it
     for key in list(facts):
         ledger.put_facts(TOPIC, now, {key: facts[key]})
 

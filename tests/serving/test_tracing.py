@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from vigie.clock import FixedClock, SystemClock, parse_moment
 from vigie.errors import SettingsError
 from vigie.journal import PredictionJournal
 from vigie.serving import Served, ServingSettings, create_app
 from vigie.serving.logs import RequestLog, set_up
+from vigie.serving.refusal import KINDS
 from vigie.serving.tracing import Tracing, TracingSettings
 
 NOW = parse_moment("2026-11-04T10:15:30.25Z")
@@ -202,16 +205,54 @@ def expressions() -> Iterator[str]:
         yield from (target["expr"] for target in panel["targets"])
 
 
+def series_of_the_reference() -> dict[str, tuple[str, set[str]]]:
+    """Kind and labels of each series; its names are held to the code's, and below to what a server tells."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(vigie_[a-z_]+)` \| (\w+) \| ([a-z, ]*)\|", page, re.MULTILINE)
+    return {name: (kind, set(re.findall(r"\w+", labels))) for name, kind, labels in rows}
+
+
 def test_rules_and_dashboard_ask_for_series_that_there_are() -> None:
-    known = series_of_the_code()
+    known = dict[str, set[str]]()
+    for name, (kind, labels) in series_of_the_reference().items():
+        names = [f"{name}_{part}" for part in ("bucket", "count", "sum")] if kind == "histogram" else [name]
+        known |= {one: labels | {"le", "job", "instance"} for one in names}
     recorded = set(re.findall(r"record: (\S+)", (RULES / "recording.yml").read_text("utf-8")))
     asked = list(expressions())
     assert len(asked) > 30
     for text in asked:
-        for name in re.findall(r"\bvigie_[a-z_]+", text):
-            assert re.sub(r"_(total|bucket|count|sum)$", "", name) in known or name in known, name
+        names = re.findall(r"\bvigie_[a-z_]+", text)
+        for name in names:
+            assert name in known, name
         for name in re.findall(r"\bvigie:[a-z0-9_:]+", text):
             assert name in recorded, name
+        if names:  # every label that is matched or summed by is one of theirs
+            groups = re.findall(r"\bby \(([^)]*)\)", text) + re.findall(r"(\w+)=~?\"", text)
+            labels = {label for group in groups for label in re.findall(r"\w+", group)}
+            assert labels <= set.intersection(*(known[name] for name in names)), text
+
+
+def test_a_server_tells_the_kinds_and_labels_of_the_reference(served: Served, journal: PredictionJournal) -> None:
+    known = series_of_the_reference()
+    with TestClient(create_app({"churn": served}, journal, SystemClock(), ServingSettings())) as client:
+        families = list(text_string_to_metric_families(client.get("/metrics").text))
+    told = [one for one in families if one.name.startswith("vigie_")]
+    assert len(told) >= 10
+    for family in told:
+        name = {"counter": f"{family.name}_total", "info": f"{family.name}_info"}.get(family.type, family.name)
+        kind, labels = known[name]
+        # Prometheus' text format has no info: it is told as a gauge.
+        assert family.type == {"info": "gauge"}.get(kind, kind), name
+        assert all(set(one.labels) - {"le"} == labels for one in family.samples), name
+
+
+def test_every_alert_has_a_case_that_rings_and_one_that_does_not() -> None:
+    alerts = set(re.findall(r"alert: (\w+)", (RULES / "alerts.yml").read_text("utf-8")))
+    groups = yaml.safe_load((RULES / "test_rules.yml").read_text("utf-8"))["tests"]
+    cases = [case for group in groups for case in group["alert_rule_test"]]
+    assert len(alerts) == 10
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == alerts
+    assert {case["alertname"] for case in cases if not case["exp_alerts"]} == alerts
 
 
 def test_the_dashboard_is_whole() -> None:
@@ -241,6 +282,12 @@ def test_promtool_accepts_the_rules_and_their_tests(tmp_path: Path) -> None:
     for what in (["check", "rules", "recording.yml", "alerts.yml"], ["test", "rules", "test_rules.yml"]):
         ran = subprocess.run([promtool, *what], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_kind_of_error_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text("utf-8")
+    (row,) = re.findall(r"^\| `vigie_errors_total` .*$", page, re.MULTILINE)
+    assert set(re.findall(r"`([a-z]+)`", row)) == set(KINDS)
 
 
 def test_every_series_is_in_the_reference() -> None:
