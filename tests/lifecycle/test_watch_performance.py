@@ -17,7 +17,9 @@ from vigie.clock import DAY, FixedClock
 from vigie.errors import RegistryError, SettingsError
 from vigie.journal import PredictionJournal
 from vigie.journal.ledger import Ledger
+from vigie.lifecycle.incidents import follow, standing_of
 from vigie.lifecycle.ingest import ingest_sources
+from vigie.lifecycle.playbooks import playbook
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.ship import ship
@@ -69,7 +71,7 @@ def test_what_scores_promised_is_what_came(calm: Project) -> None:
     assert abs(value.details["value"] - value.details["promised"]) < 1.0 and value.details["customers_a_day"] == N
     concept = by_subject(signals, "VGW203")
     assert {"all", "people_country = FR", "people_country = XX"} <= set(concept)
-    assert by_subject(signals, "VGW207")["outcomes"].size == 0
+    assert by_subject(signals, "VGW207")["orders.outcome"].size == 0
     coverage = by_subject(signals, "VGW206")
     assert coverage["auc"].details["checked"] == DAYS and coverage["auc"].details["held"] > 0.85
     first = facts["2026-01-05"]["by"]["1"]
@@ -404,6 +406,12 @@ def test_a_score_at_events_is_told_of_by_the_outcomes_of_its_events(calm: Projec
         signals = performance_signals(project, ledger, "churn", now)
         found = ledger.facts(topic_of("churn"))
     assert {one.code for one in signals} >= {"VGW201", "VGW202", "VGW204", "VGW207"}
+    (silent,) = [one for one in signals if one.code == "VGW207"]
+    assert silent.rings and silent.size == 0.5 and silent.subject == "visits.outcome"
+    with closing(ledger_of(project)) as ledger:
+        follow(project, ledger, "churn", [silent], now)
+        (incident,) = standing_of(ledger, "churn").ongoing
+    assert "Is visits whole?" in playbook(project, incident) and "{" not in playbook(project, incident)
     assert list(found) == list(expected) and len(found) == DAYS
     for key, fact in found.items():
         one, other = (told["by"]["1"] for told in (fact, expected[key]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from vigie.training import metrics
 from vigie.watch.estimate import Estimator
 from vigie.watch.realised import Tally, calibration_of, empty, figures_of, realised, tally
 from vigie.watch.realised_signals import Performance, signals_of
+from vigie.watch.signal import Area
 
 PAYOFF = PayoffValues.constant(20.0, -5.0, 0.0, 1.0)
 
@@ -165,3 +167,20 @@ def test_an_estimate_of_a_handful_of_customers_does_not_ring() -> None:
 
     assert rings(200)
     assert not rings(5)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "count", "rings"), [(1, 3, False), (60, 600, True), (31, 600, False), (3, 60, False), (40, 60, True)]
+)
+def test_outcomes_that_are_missing_ring_where_it_is_no_chance(unknown: int, count: int, rings: bool) -> None:
+    y = np.where(np.arange(count) < unknown, np.nan, np.arange(count) % 2)
+    seen = Performance(
+        score="churn", model="2", now=DAY, begin=0, end=DAY, realised=realised(y, np.full(count, 0.5), np.ones(count, bool)), said={}, test={},
+        customers=count, currency="EUR", unbiased=True, sources=["orders", "refunds"],
+    )  # fmt: skip
+    (one,) = [one for one in signals_of(seen) if one.code == "VGW207"]
+    assert one.rings is rings and one.size == unknown / count and one.area is Area.PERFORMANCE
+    assert one.subject == "orders.outcome" and "read from orders, refunds" in one.words
+    # Those who are scored every day are one witness each.
+    (few,) = [one for one in signals_of(replace(seen, silent=(2.0, 1.0))) if one.code == "VGW207"]
+    assert not few.rings

@@ -59,8 +59,17 @@ def state_topic(score: str) -> str:
     return f"performance state {score}"
 
 
-LEARNED = ("groups", "bets", "checks", "said")
+LEARNED = ("groups", "bets", "silent", "checks", "said")
 """What was learned of a cohort, and stays where it is worked out again."""
+
+
+def outcome_sources(score: Score) -> list[str]:
+    """Names of the sources that outcomes are read from; of a score at events, that of the events first."""
+    from vigie.definition.moments import At
+    from vigie.definition.source import sources_of
+
+    at = [score.moments.source.name] if isinstance(score.moments, At) else []
+    return list(dict.fromkeys([*at, *sorted(sources_of([score.outcome]))]))
 
 
 def _stays(frame: pl.DataFrame) -> float:
@@ -278,6 +287,8 @@ class Work:
                 told["checks"] = {check.figure: [check.realised, check.held] for check in checks}
             told["said"] = one["said"] if one else told["said"]
             fresh = first_in_block(scored.customers, cohort.begin, self.horizon, earlier)
+            unknown = np.isnan(y[fresh])
+            told["silent"] = [int((~unknown).sum()), int(unknown.sum())]
             fresh &= ~scored.acted if told["held"] else True
             for name, mask in {ALL: np.ones(len(scored), dtype=bool), **groups}.items():
                 rows = mask & fresh

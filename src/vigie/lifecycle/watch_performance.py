@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.clock import DAY
 from vigie.errors import RegistryError
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.watch_cohorts import Work, estimates_topic, topic_of, update_performance
+from vigie.lifecycle.watch_cohorts import Work, estimates_topic, outcome_sources, topic_of, update_performance
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
 from vigie.lifecycle.watch_scored import versions_there
 from vigie.watch.cohorts import Length, cohort_of, cohort_of_key
@@ -102,6 +102,8 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             customers=_a_day(recent, policy.cohort),
             currency=bundle.decision.currency,
             unbiased=bool(cohorts) and all("untouched" in one for one in mine.values() if not one.get("blind")),
+            sources=outcome_sources(work.bound),
+            silent=_silent(mine),
             gone=_gone(known),
             waiting=sum(int(one["rows"]) for one in lately.values()),
             estimates=estimates,
@@ -127,6 +129,12 @@ def _estimate(data: Mapping[str, Any]) -> Estimate:
     from vigie.watch.estimate import Estimate
 
     return Estimate.from_data(data)
+
+
+def _silent(mine: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Rows whose outcome is known, and those whose outcome is not, each customer once a horizon."""
+    parts = [one["silent"] for one in mine.values() if "silent" in one and not one.get("blind")]
+    return (float(sum(a for a, _ in parts)), float(sum(b for _, b in parts))) if parts else None
 
 
 def _gone(known: Mapping[str, Any]) -> dict[str, int]:

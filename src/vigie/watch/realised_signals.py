@@ -76,6 +76,8 @@ class Performance:
         currency: Of values.
         unbiased: Whether those who were acted on are left out and the hold-out stands for them; otherwise outcomes may have been changed by what
             was done.
+        sources: What outcomes are read from, the one that makes them unknown first.
+        silent: Rows whose outcome is known, and those whose outcome is not, each customer once a horizon; ``None``: those of *realised*.
         gone: Customers left out since the registry no longer has the version that scored them, by version.
         waiting: Customers whose outcome lies ahead.
         estimates: Of cohorts whose outcomes lie ahead, in order.
@@ -95,6 +97,8 @@ class Performance:
     customers: float
     currency: str
     unbiased: bool
+    sources: Sequence[str] = ()
+    silent: tuple[float, float] | None = None
     gone: Mapping[str, int] = field(default_factory=dict)
     waiting: int = 0
     estimates: Sequence[Estimate] = ()
@@ -192,15 +196,23 @@ def _short(seen: Performance, realised: Realised, limits: Limits) -> Signal:
 
 
 def _unknown(seen: Performance, realised: Realised, limits: Limits) -> Signal:
-    share = realised.unknown / max(realised.unknown + realised.rows, 1.0)
+    known, unknown = seen.silent or (realised.rows, float(realised.unknown))
+    count = known + unknown
+    share = unknown / max(count, 1.0)
+    # The score test: where it says so, Wilson's lower bound is above the limit.
+    error = math.sqrt(limits.unknown * max(1 - limits.unknown, 0.0) / max(count, 1.0))
+    chance = tail((share - limits.unknown) / error) if error else math.nan
+    rings = count >= FEWEST and share >= limits.unknown and chance < CHANCE
     words = (
         f"of {share:.1%} of the customers scored {_days(seen)} it is not known what became of them, though it should be"
     )
+    if seen.sources:
+        words += f" (it is read from {', '.join(seen.sources)})"
     for version, rows in seen.gone.items():
         words += f"; {rows:,} scored by version {version} are left out: the registry no longer has it"
     return _signal(
-        seen, Area.DATA, UNKNOWN_OUTCOMES, "outcomes", size=share, limit=limits.unknown, evidence=math.nan, rings=share >= limits.unknown,
-        words=words, details={"unknown": realised.unknown, "rows": realised.rows, "waiting": seen.waiting, "gone": dict(seen.gone)},
+        seen, Area.PERFORMANCE, UNKNOWN_OUTCOMES, f"{seen.sources[0]}.outcome" if seen.sources else "outcomes", size=share, limit=limits.unknown,
+        evidence=chance, rings=rings, words=words, details={"sources": list(seen.sources), "unknown": realised.unknown, "rows": realised.rows, "waiting": seen.waiting, "gone": dict(seen.gone)},
     )  # fmt: skip
 
 
