@@ -70,6 +70,7 @@ class Stage:
     begun: list[Fake] = field(default_factory=list)
     told: list[tuple[str, str, str]] = field(default_factory=list)
     people_told: list[list[str]] = field(default_factory=list)
+    tells: list[Fake] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -83,7 +84,7 @@ class Stage:
         def begin(piece: Piece, command: list[str]) -> Fake:
             if piece.step == "tell":
                 self.people_told.append(command)
-                return Fake(piece, command, code=0)
+                return self.tells.pop(0) if self.tells else Fake(piece, command, code=0)
             self.begun.append(Fake(piece, command))
             return self.begun[-1]
 
@@ -190,6 +191,39 @@ def test_people_are_told_when_a_step_is_given_up_and_when_it_works_again(tmp_pat
     assert after == [0, 0, 1, 1, 2, 3, 3]
     assert stage.people_told == [["schedule", "tell"]] * 3
     assert scheduler.idle()
+
+
+def test_people_are_told_again_until_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(tmp_path, '[schedule.watch]\nevery = "1d"\ntries = 1\n')
+    seconds = [0.0]
+    monkeypatch.setattr(steps_scheduler, "stopwatch", lambda: seconds[0])
+    hangs = Fake(Piece("tell"), [])
+    stage.tells = [Fake(Piece("tell"), [], "no route to host", 1), hangs]
+    scheduler = stage.scheduler()
+    scheduler.tick()
+    stage.pass_(scheduler, 24 * HOUR)
+    stage.begun[0].code = 1
+    after = []
+    for pause in (0, 0, 9, 2, 59, 2, 0):
+        seconds[0] += pause
+        stage.pass_(scheduler, 0)
+        after.append(len(stage.people_told))
+    assert after == [1, 1, 1, 2, 2, 2, 2]
+    assert hangs.asked  # it hung
+    assert scheduler.tick() <= steps_scheduler.LOOK
+    hangs.code = -15
+    stage.pass_(scheduler, 0)
+    assert scheduler.idle()  # `--once` leaves it to the next
+    for _ in range(3):
+        seconds[0] += 21
+        stage.pass_(scheduler, 0)
+    assert len(stage.people_told) == 3
+    said = [words for _, name, words in stage.told if name == "tell"]
+    assert ["no route to host" in said[0], "longer than 60 s" in said[1], len(said)] == [True, True, 2]
+
+    again = stage.scheduler()  # it does not know whether the one before came to it
+    again.tick()
+    assert len(stage.people_told) == 4
 
 
 def test_what_always_fails_is_given_up_however_often_it_is_due(tmp_path: Path) -> None:

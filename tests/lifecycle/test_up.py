@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -119,6 +120,30 @@ def test_what_a_killed_supervisor_left_is_waited_for_and_a_living_one_refuses(tm
     holder.wait()
     with only_one(lock, "up", 5, waited.append) as descriptor:
         assert os.pread(descriptor, 20, 0) == str(os.getpid()).encode()
+
+
+def test_the_status_tells_what_lives_from_what_was_killed(tmp_path: Path) -> None:
+    state = make_project(tmp_path, trained=False).settings.state
+    state.mkdir(exist_ok=True)
+
+    def status() -> str:
+        return CliRunner().invoke(program, ["up", "--status", "--project", str(tmp_path)]).output
+
+    def write(pid: int, serve: int) -> None:
+        services = {"serve": {"pid": serve, "restarts": 3, "url": "http://127.0.0.1:8000"}}
+        (state / "up.json").write_text(json.dumps({"pid": pid, "services": services}))
+
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    assert "nothing runs" in status() and "killed" not in status()
+    with only_one(state / "up.lock", "up", 5, print):
+        assert f"process {os.getpid()} runs, and" in status()
+        write(os.getpid(), gone.pid)
+        assert f"{gone.pid} is dead" in status() and "killed" not in status()
+        (state / "up.lock").write_text(str(gone.pid))
+        write(gone.pid, os.getpid())
+        assert "it was killed; what it had started is ending" in status()
+    assert "nothing runs; the last one was killed" in status()
 
 
 def test_the_plan_says_what_runs_where_and_what_does_not(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def up(
     opened = Project.open(project, environment, SystemClock()) if real_time else open_project(project, environment)
     state = opened.settings.state
     if status:
-        _show_status(state / STATE)
+        _show_status(state)
         return
     if (rate is None) != (as_of is None):
         raise SettingsError(
@@ -264,14 +264,27 @@ def _show_plan(planned: UpPlan) -> None:
         )
 
 
-def _show_status(path: Path) -> None:
+def _show_status(state: Path) -> None:
+    from vigie.lifecycle.supervisor import holder_of, is_alive
+    from vigie.lifecycle.up import LOCK, STATE
+
+    holder = holder_of(state / LOCK)
     try:
-        said = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        screen.say("nothing runs")
+        said = json.loads((state / STATE).read_text("utf-8"))
+    except (OSError, ValueError):
+        said = None
+    if holder is None:
+        screen.say("nothing runs" if said is None else "nothing runs; the last one was killed")
         return
-    rows = [("up", str(said["pid"]), "", "")]
-    rows += [
-        (name, str(one["pid"] or "ended"), str(one["restarts"]), one["url"]) for name, one in said["services"].items()
-    ]
+    if said is None or said["pid"] != holder:
+        screen.say(f"process {holder} runs, and which services it has is not written yet, or cannot be")
+        return
+
+    def process(pid: int | None) -> str:
+        return "ended" if pid is None else str(pid) if is_alive(pid) else f"{pid} is dead"
+
+    rows = [("up", process(said["pid"]), "", "")]
+    rows += [(name, process(one["pid"]), str(one["restarts"]), one["url"]) for name, one in said["services"].items()]
     screen.table([("service", "left"), ("process", "right"), ("restarts", "right"), ("at", "left")], rows)
+    if not is_alive(holder):
+        screen.say("it was killed; what it had started is ending")

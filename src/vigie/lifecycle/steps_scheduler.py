@@ -35,6 +35,10 @@ LEASE = 60_000_000
 """How long a run is somebody's after its scheduler was last heard of, µs."""
 LOOK = 10.0
 """Longest time between two looks, seconds: leases are renewed then."""
+TELL_LONGEST = 60.0
+"""Time that telling people may take, seconds."""
+TELL_PAUSE, TELL_LONGEST_PAUSE = 10.0, 600.0
+"""Seconds before it is tried again where it failed: the first time, doubled each time, and at most."""
 
 Told = Callable[[str, str, str], None]
 """Told what happens: level (``info``, ``warning`` or ``error``), which piece, in which words."""
@@ -116,6 +120,9 @@ class Scheduler:
         self._trouble = ""
         self._news = False  # a step was given up, or done after it was
         self._telling: Step | None = None
+        self._tell_since = self._tell_again = 0.0  # by the stopwatch
+        self._tell_pause = TELL_PAUSE
+        self._tell_stopped = self._began = False
 
     @property
     def going(self) -> int:
@@ -129,6 +136,10 @@ class Scheduler:
         """
         now = self._clock.now()
         try:
+            if not self._began:  # the one before may not have come to tell it
+                known = [self._known(piece) for one in self.schedules for piece in pieces_of(self._project, one.step)]
+                self._news |= any(steps_runs.given_up(runs) for runs in known)
+                self._began = True
             self._reap(now)
             wanted = self._wanted(now)
             self._start(wanted, now)
@@ -143,7 +154,7 @@ class Scheduler:
 
     def idle(self) -> bool:
         """Whether nothing goes on and nothing can begin: what waits for a step that is tried again later is not waited for."""
-        if self._telling is not None or self._news:
+        if self._telling is not None or (self._news and stopwatch() >= self._tell_again):
             return False
         now = self._clock.now()
         return not self._going and not self._begins(self._wanted(now), now)
@@ -276,11 +287,33 @@ class Scheduler:
             self._give_back(piece)
 
     def _tell_people(self) -> None:
-        """Have the incident of a step that was given up opened, or ended, at once: the step may be the watch itself."""
-        if self._telling is not None and self._telling.ended() is not None:
+        """Have the incident of a step that was given up opened, or ended, at once: the step may be the watch itself.
+
+        It is begun again until it is done: a channel may be out of reach for a while.
+        """
+        telling = self._telling
+        if telling is not None:
+            code = telling.ended()
+            if code is None:
+                if stopwatch() - self._tell_since > TELL_LONGEST and not self._tell_stopped:
+                    self._tell_stopped = True
+                    telling.stop()
+                return
             self._telling = None
-        if self._news and self._telling is None:
-            self._news = False
+            if code == 0:
+                self._tell_pause = TELL_PAUSE
+            else:
+                why = (
+                    f"took longer than {TELL_LONGEST:g} s"
+                    if self._tell_stopped
+                    else telling.said or f"exit code {code}"
+                )
+                words = f"who is to be told of steps that were given up is not ({why}); again in {self._tell_pause:g} s"
+                self._told("error", "tell", words)
+                self._news, self._tell_again = True, stopwatch() + self._tell_pause
+                self._tell_pause = min(2 * self._tell_pause, TELL_LONGEST_PAUSE)
+        if self._news and stopwatch() >= self._tell_again:
+            self._news, self._tell_since, self._tell_stopped = False, stopwatch(), False
             self._telling = self._begin(Piece("tell"), ["schedule", "tell"])
 
     # -- small things ------------------------------------------------------------------------------------------------
@@ -334,7 +367,9 @@ class Scheduler:
 
     def _pause(self, now: int) -> float:
         """Until the next slot or try, a renewal of leases at the latest."""
-        moments = [now + int(LOOK * 1e6 * self._rate)]
+        tells = self._news and self._telling is None
+        look = min(LOOK, max(self._tell_again - stopwatch(), 0.0)) if tells else LOOK
+        moments = [now + int(look * 1e6 * self._rate)]
         for schedule in self.schedules:
             moments.append(following(schedule, now))
             for piece in pieces_of(self._project, schedule.step):

@@ -303,6 +303,27 @@ def only_one(path: Path, command: str, wait: float, told: Callable[[int], None])
         os.close(descriptor)
 
 
+def holder_of(path: Path) -> int | None:
+    """Whether somebody has the lock of *path*: the process that took it last; ``None`` where it is free.
+
+    That process may be gone: what it started holds the lock as long as it lives.
+    """
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        # Shared: two that ask do not see each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        return _pid_in(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _pid_in(descriptor: int) -> int:
     text = os.pread(descriptor, 32, 0)
     return int(text) if text.isdigit() else 0
@@ -310,20 +331,26 @@ def _pid_in(descriptor: int) -> int:
 
 def _is_alive(pid: int, command: str) -> bool:
     """Whether the process runs: its number may have been given to another since, which is not told apart but on Linux."""
+    if not is_alive(pid):
+        return False
+    try:
+        return command.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has this number and has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    told = Path(f"/proc/{pid}")
     try:
-        if b"\nState:\tZ" in (told / "status").read_bytes():
-            return False
-        words = (told / "cmdline").read_bytes().split(b"\0")
+        return b"\nState:\tZ" not in Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
         return True
-    return command.encode() in words
 
 
 def refuse_taken(services: Sequence[Service]) -> None:
