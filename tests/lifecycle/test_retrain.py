@@ -123,6 +123,10 @@ def test_signals_and_incidents_are_what_it_goes_by(folder: Path, let_pass: None)
     assert room.plan_retraining(project, ledger, "churn", signals=[low]).due
     unsure = signal(Area.PERFORMANCE, "VGW201", "auc", details={"value": 0.5, "low": 0.45, "high": 0.65})
     assert not room.plan_retraining(project, ledger, "churn", signals=[unsure]).due
+    text = (folder / "vigie.toml").read_text().replace("psi(score) > 0.3", "psi(visits_cuont_7d) > 0.3")
+    (folder / "vigie.toml").write_text(text)
+    told = room.plan_retraining(opened(folder), ledger, "churn", signals=[drift]).when[1].words
+    assert "the champion has no feature 'visits_cuont_7d'" in told and "did you mean 'visits_count_7d'" in told
     assert not kinds(ledger)
 
 
@@ -648,7 +652,16 @@ def test_without_a_hold_out_the_gate_cannot_see(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['when = ["acu < 1"]', 'release = "now"', 'strategy = "hope"', "margin = 2", "alpha = 0", 'margin = "x"']
+    "line",
+    [
+        'when = ["acu < 1"]',
+        'when = ["kl(score) > 1"]',
+        'release = "now"',
+        'strategy = "hope"',
+        "margin = 2",
+        "alpha = 0",
+        'margin = "x"',
+    ],
 )
 def test_settings_that_cannot_be_meant_are_told_before_any_work(folder: Path, line: str) -> None:
     text = (folder / "vigie.toml").read_text().replace(POLICY, f"\n[retrain]\n{line}\n")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from vigie.clock import DAY
 from vigie.errors import SettingsError
-from vigie.watch.policy import PLAIN, Figure, Policy, Situation, criterion, judged, plan, policy_of
+from vigie.watch import distances
+from vigie.watch.criteria import DISTANCES, PLAIN, criterion
+from vigie.watch.policy import Figure, Policy, Situation, judged, plan, policy_of, require_distance
 
 NOW = 1_000 * DAY
 
@@ -157,6 +159,9 @@ def test_the_key_is_of_champion_moment_and_reasons() -> None:
         ("incident(date)", "no area of incidents is called 'date'", "did you mean 'data'"),
         ("signal(drift)", "no code of a signal", "VGW101"),
         ("estimated(age) > 3", "'age' is not estimated", "Known"),
+        ("estimated(value_lost) > 3", "'value_lost' is not estimated", "did you mean 'value'"),
+        ("estimated(ece) > 0.1", "'ece' is not estimated", "Known: auc"),
+        ("chi2(orders) > 3", "chi2 is a test and no distance", r"psi\(orders\)"),
         ("auc < 0.75 and ", "is not a criterion", ""),
         ("auc < 0.75 or age > 3d", "is not a criterion", ""),
         ("", "is not a criterion", ""),
@@ -200,6 +205,27 @@ def test_a_score_without_a_model_gets_its_first_one_where_there_is_a_policy() ->
     assert plan(policy_of({"when": ["age > 30d"]}), first).why == ("no model is in use yet",)
     assert not plan(Policy(), first).due
     assert not plan(policy_of({"when": ["age > 30d"]}), Situation(now=NOW, last=NOW - 1)).due
+
+
+def test_criteria_ask_for_the_distances_that_drift_is_told_in() -> None:
+    assert tuple(DISTANCES) == distances.DISTANCES
+    policy = policy_of({"when": ["psi(score) > 0.2 and auc < 0.7"], "unless": ["kl(*) > 3"]})
+    with pytest.raises(SettingsError, match=r"kl\(\*\) is never known: drift is told in psi") as caught:
+        require_distance(policy, "psi")
+    assert "write psi(*), or [watch.drift] distance = 'kullback_leibler'" in caught.value.remedy
+    require_distance(policy_of({"when": ["ks(age) > 0.2", "rows > 3", "estimated(auc) < 0.7"]}), "kolmogorov_smirnov")
+
+
+def test_a_feature_that_the_champion_has_not_is_named() -> None:
+    policy = policy_of({"when": ["psi(order_count) > 0.2", "psi(score) > 0.2", "psi(*) > 0.2"]})
+    assert policy.features == {"order_count"}
+    known = situation(features=frozenset({"orders_count", "age"}))
+    found = [one.words for one in plan(policy, known).when]
+    assert (
+        found[0].startswith("the champion has no feature 'order_count'") and "did you mean 'orders_count'" in found[0]
+    )
+    assert found[1:] == ["psi(score) is not known", "psi(*) is not known"]
+    assert plan(policy, situation()).when[0].words == "psi(order_count) is not known"
 
 
 def test_without_a_policy_nothing_is_due() -> None:

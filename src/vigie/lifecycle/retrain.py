@@ -32,10 +32,10 @@ from vigie.lifecycle.renewal import (
 from vigie.lifecycle.reproduce import PinnedLake
 from vigie.lifecycle.retrain_follow import AT_ONCE, awaited, end, followed
 from vigie.lifecycle.retrain_kept import TAG, keep, kept
-from vigie.lifecycle.retrain_plan import champion_of, situation_of
+from vigie.lifecycle.retrain_plan import champion_of, declared_policy, situation_of
 from vigie.lifecycle.train import make_model, part, tell
 from vigie.lifecycle.train_options import train_options
-from vigie.watch.policy import RetrainPlan, plan, policy_of
+from vigie.watch.policy import RetrainPlan, plan
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
@@ -106,7 +106,7 @@ def plan_retraining(
         RegistryError: The registry cannot be read.
         JournalError: The ledger cannot be read.
     """
-    policy, now = policy_of(project.settings.retrain), project.clock.now()
+    policy, now = declared_policy(project), project.clock.now()
     release_of(project, score)
     if signals is None:
         signals = looked(project, ledger, score, now)
@@ -158,7 +158,7 @@ def retrain(
     from vigie.data.file_lock import locked
 
     # What cannot be meant is told before any work is done.
-    policy = policy_of(project.settings.retrain)
+    policy = declared_policy(project)
     release_of(project, score)
     gate_options(project.settings.retrain)
     folder = project.settings.state / "renewal"

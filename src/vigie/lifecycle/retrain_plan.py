@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from vigie.clock import parse_moment
 from vigie.errors import VigieError
 from vigie.lifecycle.renewal import Renewals
-from vigie.watch.policy import PLAIN, Figure, Policy, Situation
+from vigie.watch.criteria import DISTANCES as DISTANCES
+from vigie.watch.criteria import PLAIN
+from vigie.watch.policy import Figure, Policy, Situation, policy_of, require_distance
 from vigie.watch.signal import Area, Signal
 
 if TYPE_CHECKING:
@@ -18,14 +20,6 @@ if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
     from vigie.registry import ModelVersion
 
-DISTANCES = {
-    "psi": "psi",
-    "kullback_leibler": "kl",
-    "jensen_shannon": "js",
-    "wasserstein": "wasserstein",
-    "kolmogorov_smirnov": "ks",
-}
-"""What watchers call a distance, and what criteria do."""
 _FEATURE, _SCORE, _DECISIONS, _OUTCOMES = "VGW101", "VGW104", "VGW105", "VGW106"
 
 
@@ -48,6 +42,27 @@ def trained_at(version: ModelVersion) -> int:
         return parse_moment(version.tags[AS_OF_TAG])
     except (KeyError, ValueError):
         return version.created
+
+
+def declared_policy(project: Project) -> Policy:
+    """When ``[retrain]`` has a model trained anew.
+
+    Raises:
+        SettingsError: It or ``[watch.drift]`` cannot be meant, or a criterion asks for a distance that drift is not told in.
+    """
+    from vigie.lifecycle.watch_drift import drift_policy
+
+    policy = policy_of(project.settings.retrain)
+    require_distance(policy, drift_policy(project).distance)
+    return policy
+
+
+def _features_of(project: Project, score: str, champion: ModelVersion) -> frozenset[str] | None:
+    """Features of a version that drift is told of; ``None`` where it cannot be opened, or has no profile."""
+    from vigie.lifecycle.watch_profiles import Versions
+
+    watched = Versions(project, score).of(str(champion.version))
+    return frozenset(watched.layout.features) if watched is not None else None
 
 
 def situation_of(
@@ -96,6 +111,7 @@ def situation_of(
         signals=frozenset(one.code for one in signals if one.rings) if signals else None,
         rollout=rollout is not None and rollout.running,
         last=renewals.last.started if renewals.last is not None else None,
+        features=_features_of(project, score, champion) if champion is not None and policy.features else None,
     )
 
 

@@ -103,7 +103,7 @@ class Guardrails:
             SettingsError: A value is not a number, or cannot be meant.
         """
         known = {field.name for field in fields(cls)} - {"seen"}
-        chosen = {}
+        chosen: dict[str, Any] = {}
         for name in known & set(said):
             if isinstance(said[name], bool) or not isinstance(said[name], int | float):
                 raise SettingsError(f"{name} is not a number", where=_WHERE, remedy="write it as 0.05")

@@ -17,51 +17,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vigie.definition.window import Window
 from vigie.errors import DefinitionError, SettingsError, did_you_mean
-from vigie.watch.signal import Area
+from vigie.watch.criteria import DISTANCES, WHERE, Criterion, Part, column_of, criterion
 
-WHERE = "[retrain]"
 NAN = float("nan")
 _HOUR = 3_600_000_000
-
-PLAIN = {
-    "auc": "ranking, once outcomes are known",
-    "average_precision": "likewise",
-    "f1": "at the decision's threshold",
-    "precision": "likewise",
-    "recall": "likewise",
-    "log_loss": "nats",
-    "brier": "mean squared error of the probability",
-    "ece": "expected calibration error",
-    "calibration_slope": "1 where probabilities are right",
-    "value": "currency for one customer",
-    "value_lost": "currency a day",
-    "outcome_rate": "share of positives",
-    "decision_rate": "share acted on",
-    "age": "since the champion was trained",
-    "rows": "rows with an outcome that the champion has not learned from",
-}
-"""Figures that are called by their name alone."""
-OF_A_COLUMN = ("psi", "kl", "js", "wasserstein", "ks", "chi2")
-"""Distances, called with a feature, ``score``, or ``*`` for the largest of all features."""
-ESTIMATED = "estimated"
-"""Calls a figure of performance before outcomes are known: ``estimated(auc)``."""
-FACTS = ("incident", "signal", "rollout")
-"""What is so or is not so."""
-CHANGES = ("changed", "rose", "fell")
-"""Compare with the reference of the figure: its value in the test of the champion."""
-
-_FACT = re.compile(r"(incident|signal)\(\s*(\w+)\s*\)")
-_FIGURE = re.compile(r"(?P<name>\w+)(?:\(\s*(?P<of>[^()<>]+?)\s*\))?")
-_COMPARED = re.compile(
-    r"(?P<figure>[^<>]+?)\s*(?P<change>changed|rose|fell)?\s*(?P<sign><|>)\s*(?P<limit>[+-]?\d+(?:\.\d+)?)(?P<unit>%|[a-z]+)?"
-)
 
 Met = Literal["met", "not met", "unknown"]
 
@@ -96,6 +61,7 @@ class Situation:
         signals: Codes of the signals that ring; ``None`` likewise.
         rollout: Whether a rollout of the score is under way.
         last: When the last training by this policy began, µs UTC; ``None``: never.
+        features: Of the champion, by name: those whose distance can be known; ``None``: nobody has looked.
     """
 
     now: int
@@ -105,37 +71,7 @@ class Situation:
     signals: frozenset[str] | None = None
     rollout: bool = False
     last: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One comparison, or one fact.
-
-    Attributes:
-        text: As it was written.
-        figure: Name of the figure, such as ``"psi(score)"``; of a fact, ``"incident"``, ``"signal"`` or ``"rollout"``.
-        argument: Of a fact: area or code.
-        change: How it is compared with its reference; empty: it is not.
-        sign: ``"<"`` or ``">"``; empty for a fact.
-        limit: Number; of ``age`` in µs.
-        relative: Whether the limit is a share of the reference.
-    """
-
-    text: str
-    figure: str
-    argument: str = ""
-    change: str = ""
-    sign: str = ""
-    limit: float = NAN
-    relative: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One text of ``when`` or ``unless``: parts that must all be met."""
-
-    text: str
-    parts: tuple[Part, ...]
+    features: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +89,12 @@ class Policy:
     unless: tuple[Criterion, ...] = ()
     at_most: int = 24 * _HOUR
     sure: bool = True
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Features whose distance a criterion asks for, by name."""
+        columns = (column_of(part.figure)[1] for one in (*self.when, *self.unless) for part in one.parts)
+        return frozenset(columns) - {"", "score", "*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +182,28 @@ def policy_of(said: Mapping[str, Any]) -> Policy:
     )
 
 
+def require_distance(policy: Policy, distance: str) -> None:
+    """Refuse criteria about a distance that nobody works out: they could never be met.
+
+    Args:
+        policy: As it was declared.
+        distance: Of :data:`vigie.watch.distances.DISTANCES`: what drift is told in.
+
+    Raises:
+        SettingsError: A criterion asks for another.
+    """
+    for one in (*policy.when, *policy.unless):
+        for part in one.parts:
+            asked, column = column_of(part.figure)
+            if asked and asked != DISTANCES[distance]:
+                long = next(name for name, short in DISTANCES.items() if short == asked)
+                raise SettingsError(
+                    f"{part.figure} is never known: drift is told in {distance}",
+                    where=f"{WHERE} {one.text!r}",
+                    remedy=f"write {DISTANCES[distance]}({column}), or [watch.drift] distance = '{long}'",
+                )
+
+
 def _texts(said: Mapping[str, Any], key: str, default: Sequence[str]) -> Sequence[str]:
     given = said.get(key, default)
     if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(one, str) for one in given):
@@ -256,91 +220,6 @@ def _length(text: object, key: str) -> int:
         raise SettingsError(
             f"{key} = {text!r} is not a length of time", where=WHERE, remedy="write 7d or 12h"
         ) from error
-
-
-def criterion(text: str, key: str = "when") -> Criterion:
-    """A criterion as it is written.
-
-    >>> criterion("psi(score) > 0.2").parts[0].figure
-    'psi(score)'
-
-    Raises:
-        SettingsError: It cannot be read; says what would be.
-    """
-    where = f"{WHERE} {key}"
-    return Criterion(text, tuple(_part(part.strip(), text, where) for part in re.split(r"\s+and\s+", text.strip())))
-
-
-def _part(text: str, whole: str, where: str) -> Part:
-    place = f"{where} {whole!r}"
-    if text == "rollout":
-        return Part(text, "rollout")
-    fact = _FACT.fullmatch(text)
-    if fact is not None:
-        name, argument = fact.groups()
-        if name == "incident" and argument != "any" and argument not in set(Area):
-            raise SettingsError(
-                f"no area of incidents is called '{argument}'",
-                where=place,
-                remedy=did_you_mean(argument, [*Area, "any"]),
-            )
-        if name == "signal" and not re.fullmatch(r"VGW\d{3}", argument):
-            raise SettingsError(f"'{argument}' is no code of a signal", where=place, remedy="write signal(VGW101)")
-        return Part(text, name, argument)
-    compared = _COMPARED.fullmatch(text)
-    if compared is None:
-        raise SettingsError(
-            f"{text!r} is not a criterion",
-            where=place,
-            remedy="write a figure, < or >, and a number, as auc < 0.75; or incident(data), signal(VGW101), rollout",
-        )
-    figure = _figure(compared["figure"].strip(), place)
-    return _compared(
-        text, figure, compared["change"] or "", compared["sign"], compared["limit"], compared["unit"], place
-    )
-
-
-def _figure(text: str, place: str) -> str:
-    """The figure's name in its one spelling."""
-    found = _FIGURE.fullmatch(text)
-    name, of = (found["name"], found["of"]) if found is not None else (text, None)
-    known = [*PLAIN, *(f"{one}(…)" for one in (*OF_A_COLUMN, ESTIMATED))]
-    if of is None and name in PLAIN:
-        return name
-    if of is not None and name in OF_A_COLUMN:
-        return f"{name}({of})"
-    if of is not None and name == ESTIMATED:
-        if of not in PLAIN or of in ("age", "rows"):
-            raise SettingsError(f"'{of}' is not estimated", where=place, remedy=did_you_mean(of, list(PLAIN)[:11]))
-        return f"{name}({of})"
-    if of is None and name in OF_A_COLUMN:
-        raise SettingsError(
-            f"{name} of what?", where=place, remedy=f"write {name}(score), {name}(FEATURE) or {name}(*)"
-        )
-    raise SettingsError(f"no figure is called '{text}'", where=place, remedy=did_you_mean(text, known))
-
-
-def _compared(text: str, figure: str, change: str, sign: str, limit: str, unit: str | None, place: str) -> Part:
-    if figure == "age":
-        if unit in (None, "%") or change:
-            raise SettingsError("an age is a length of time", where=place, remedy="write age > 30d")
-        try:
-            return Part(text, figure, "", "", sign, float(Window.parse(f"{limit}{unit}").microseconds))
-        except DefinitionError as error:
-            raise SettingsError(f"{limit}{unit} is not a length of time", where=place, remedy="write 30d") from error
-    if unit not in (None, "%"):
-        raise SettingsError(f"'{unit}' is no unit of {figure}", where=place, remedy="leave the unit out, or write %")
-    number = float(limit)
-    if change:
-        if sign != ">" or number < 0:
-            raise SettingsError(
-                f"{change} by how much?",
-                where=place,
-                remedy=f"write {figure} {change} > 5% (of its reference) or > 0.02",
-            )
-        return Part(text, figure, "", change, sign, number / 100 if unit else number, bool(unit))
-    # Shares may be written in per cent; of new rows, per cent are those of the rows learned from.
-    return Part(text, figure, "", "", sign, number / 100 if unit else number, bool(unit) and figure == "rows")
 
 
 # -- judging ---------------------------------------------------------------------------------------------------------
@@ -412,7 +291,7 @@ def _judged(part: Part, situation: Situation, sure: bool) -> tuple[Met, str, flo
             if math.isnan(known.reference) and not math.isnan(known.value)
             else ""
         )
-        return "unknown", what or f"{part.figure} is not known", NAN
+        return "unknown", what or _never(part, situation) or f"{part.figure} is not known", NAN
     beyond = value < limit if part.sign == "<" else value > limit
     certain = not (math.isnan(low) or math.isnan(high))
     within = certain and sure and not (high < limit if part.sign == "<" else low > limit)
@@ -428,6 +307,15 @@ def _judged(part: Part, situation: Situation, sure: bool) -> tuple[Met, str, flo
         f"{name} is {shown}, {side[part.sign, beyond]} {_shown(part, limit)}",
         value,
     )
+
+
+def _never(part: Part, situation: Situation) -> str:
+    """Why a figure will not be known later either; empty where it may be."""
+    column = column_of(part.figure)[1]
+    if situation.features is None or column in ("", "score", "*") or column in situation.features:
+        return ""
+    hint = did_you_mean(column, situation.features)
+    return f"the champion has no feature '{column}', so that {part.figure} is never known; {hint}"
 
 
 def _fact(part: Part, situation: Situation) -> tuple[Met, str, float]:
