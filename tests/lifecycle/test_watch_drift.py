@@ -18,7 +18,7 @@ from rollout_shop import VALUES, bundle_of, make_project, opened, register
 from vigie.bundle import Scorer, load_bundle, profile_of
 from vigie.clock import DAY, FixedClock, iso, parse_moment
 from vigie.definition import Kind
-from vigie.errors import SettingsError
+from vigie.errors import RegistryError, SettingsError
 from vigie.features.values import Values
 from vigie.journal import Prediction, PredictionJournal
 from vigie.lifecycle import watch_record
@@ -129,6 +129,26 @@ def test_each_prediction_is_counted_once_however_often_and_late_it_is_looked_at(
             update(project, ledger, "churn", now)
     assert rows_of(project, 1) == 20
     assert update(project, ledger, "churn", now) == 10 and rows_of(project, 1) == 30
+
+
+def test_what_a_version_answered_while_it_cannot_be_fetched_is_counted_later(
+    tmp_path: Path, bundle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(tmp_path, bundle)
+    ledger = ledger_of(project)
+    record(project, bundle, 0, 1, 40)
+
+    def away(*_: Any) -> Any:
+        raise RegistryError("the artefacts cannot be fetched")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(project.registry), "bundle_path", away)
+        with pytest.raises(RegistryError, match="fetched"):
+            update(project, ledger, "churn", START + DAY)
+    assert update(project, ledger, "churn", START + DAY) == 40 and rows_of(project, 0) == 40
+    # One that is gone for good is passed over.
+    record(project, bundle, 0, 2, 30, model="9")
+    assert update(project, ledger, "churn", START + DAY) == 30 and rows_of(project, 0) == 40
 
 
 def test_two_that_count_at_once_count_once(tmp_path: Path, bundle: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from vigie.definition.kind import Kind
 from vigie.definition.moments import At
-from vigie.errors import ContractError, VigieError
+from vigie.errors import BundleError, ContractError, VigieError
 from vigie.features.values import Columns
 from vigie.lifecycle.model_in_use import score_of
 from vigie.lifecycle.project import Project
@@ -97,20 +97,34 @@ class Versions:
     def __init__(self, project: Project, score: str) -> None:
         self._project, self._score = project, score
         self._known: dict[str, Watched | None] = {}
+        self._there: frozenset[str] | None = None
 
     def of(self, version: str) -> Watched | None:
-        """The version; ``None`` where it is not in the registry any more, or has no profile."""
-        from vigie.bundle import load_bundle
+        """The version; ``None`` where it is not in the registry any more, or has no profile.
 
+        Raises:
+            VigieError: The registry or the bundle cannot be read now: what it answered is counted once they can.
+        """
         if version not in self._known:
-            try:
-                registry = self._project.registry
-                bundle = load_bundle(registry.bundle_path(registry.resolve(self._score, version)))
-                self._known[version] = Watched(version, bundle, Layout.of(bundle.profile))
-            except VigieError as error:
-                log.warning("predictions of %s version %s are not profiled: %s", self._score, version, error.what)
-                self._known[version] = None
+            self._known[version] = self._opened(version)
         return self._known[version]
+
+    def _opened(self, version: str) -> Watched | None:
+        from vigie.bundle import load_bundle
+        from vigie.lifecycle.watch_scored import versions_there
+
+        if self._there is None:
+            self._there = versions_there(self._project, self._score)
+        why = "it is not in the registry any more"
+        if version in self._there:
+            registry = self._project.registry
+            bundle = load_bundle(registry.bundle_path(registry.resolve(self._score, version)))
+            try:
+                return Watched(version, bundle, Layout.of(bundle.profile))
+            except BundleError as error:
+                why = error.what
+        log.warning("predictions of %s version %s are not profiled: %s", self._score, version, why)
+        return None
 
 
 def update_profiles(project: Project, ledger: Ledger, score: str, now: int, versions: Versions | None = None) -> int:
