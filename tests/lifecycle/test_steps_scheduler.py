@@ -451,6 +451,33 @@ def test_a_score_that_is_added_later_has_no_past_to_make_up_for(tmp_path: Path) 
     assert stage.states("score", "win") == [("06:00", "running")]
 
 
+def test_a_schedule_that_is_changed_is_followed_and_one_that_cannot_be_meant_is_told_of_once(hourly: Stage) -> None:
+    settings = hourly.folder / "vigie.toml"
+    scheduler = hourly.scheduler()
+    scheduler.tick()
+    hourly.pass_(scheduler, HOUR)
+    hourly.begun[0].code = 0
+    elsewhere = TOML.replace("[sources", 'state = "elsewhere"\n[sources') + hourly.schedule
+    for wrong in (TOML + '[schedule.ingest]\nevery = "soon"\n', TOML + "[schedule", elsewhere):
+        settings.write_text(wrong)
+        hourly.pass_(scheduler, MINUTE)
+        hourly.pass_(scheduler, MINUTE)
+    assert [line[:2] for line in hourly.told if line[0] == "error"] == [("error", "schedule")] * 3
+    assert "start `vigie up`" in hourly.told[-1][2]
+    hourly.pass_(scheduler, HOUR)
+    assert hourly.names() == ["ingest", "ingest"]
+
+    settings.write_text(TOML + '[schedule]\nparallel = 3\n[schedule.score]\nevery = "30m"\n')
+    (hourly.folder / "churn.py").write_text(FILE + 'third = Score("third", **shared)\n')
+    hourly.pass_(scheduler, MINUTE)
+    assert hourly.told[-1] == ("info", "schedule", "the project's files were changed; scheduled: score every 30m")
+    assert scheduler.going == 1  # what goes on goes on
+    hourly.begun[1].code = 0
+    hourly.pass_(scheduler, 30 * MINUTE)
+    assert hourly.states("ingest") == [("01:00", "done"), ("02:00", "done")]
+    assert hourly.names()[2:] == ["score churn", "score win", "score third"]
+
+
 def test_what_has_run_since_before_each_score_had_a_beginning_goes_on(tmp_path: Path) -> None:
     stage = Stage(tmp_path, '[schedule.score]\nevery = "1h"\ncatch_up = "all"\n')
     stage.ledger.put_facts("schedule seen", 0, {"score": {"since": BEGIN - 9 * HOUR}})

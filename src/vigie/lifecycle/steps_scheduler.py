@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from vigie.clock import iso, rate_of, stopwatch
-from vigie.errors import JournalError
+from vigie.errors import JournalError, SettingsError, VigieError
 from vigie.lifecycle import steps_runs
 from vigie.lifecycle.steps import Piece, pieces_of
+from vigie.lifecycle.steps_follow import Followed
 from vigie.lifecycle.steps_runs import RUNNING, SKIPPED, Run, Todo
 from vigie.lifecycle.steps_schedule import (
     LATE,
@@ -25,6 +26,7 @@ from vigie.lifecycle.steps_schedule import (
     parallel_of,
     schedules_of,
 )
+from vigie.settings import FILE
 
 if TYPE_CHECKING:
     from vigie.clock import Clock
@@ -106,6 +108,7 @@ class Scheduler:
     ) -> None:
         self.schedules = schedules_of(project.settings.schedule)
         self._project, self._ledger, self._begin, self._told = project, ledger, begin, told
+        self._followed = Followed(project)
         self._clock, self._lives = clock or project.clock, lives
         self._parallel = parallel_of(project.settings.schedule)
         self._holder = name_of_holder(project)
@@ -134,6 +137,7 @@ class Scheduler:
 
         A ledger that cannot be used now is told of, and asked again; what goes on goes on.
         """
+        self._follow()
         now = self._clock.now()
         try:
             if not self._began:  # the one before may not have come to tell it
@@ -179,6 +183,28 @@ class Scheduler:
                 del self._going[name]
         telling = self._telling is not None and self._telling.ended() is None
         return not self._going and not telling
+
+    def _follow(self) -> None:
+        """Go by what the project's files say now; where that cannot be meant, by what they said before."""
+        try:
+            project = self._followed.changed()
+            if project is None:
+                return
+            old, new = self._project.settings, project.settings
+            if (old.state, old.ledger) != (new.state, new.ledger):
+                raise SettingsError(
+                    "[project] state or ledger is another one",
+                    where=FILE,
+                    remedy="start `vigie up` or `vigie schedule run` again",
+                )
+            schedules, parallel = schedules_of(new.schedule), parallel_of(new.schedule)
+        except VigieError as error:
+            words = " ".join(str(error).split())
+            self._told("error", "schedule", f"goes on as before, since what was changed cannot be used: {words}")
+            return
+        self._project, self.schedules, self._parallel = project, schedules, parallel
+        words = ", ".join(f"{one.step} {one.words}" for one in schedules) or "nothing"
+        self._told("info", "schedule", f"the project's files were changed; scheduled: {words}")
 
     # -- the three parts of a tick ---------------------------------------------------------------------------------
 
