@@ -17,6 +17,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from vigie.errors import SettingsError, VigieError
+from vigie.serving.loop_watch import watched
 from vigie.serving.security.tls import Tls
 from vigie.serving.settings import ServingSettings
 
@@ -38,7 +39,7 @@ class _Worker:
 
     def __call__(self) -> FastAPI:
         try:
-            return _settled(self.factory(self.settings))
+            return _settled(watched(self.factory(self.settings)))
         except VigieError as error:
             # The exit code tells the parent that another try would end the same way.
             sys.stderr.write(f"{error}\n")
