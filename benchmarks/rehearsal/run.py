@@ -262,11 +262,12 @@ def main() -> None:
 
 
 def _short(found: dict[str, Any]) -> dict[str, Any]:
-    """Without what a page does not tell: the words of a calendar whose alarms are there already."""
+    """Without what a page does not tell: the words of a calendar whose alarms are there already, and things that rang."""
     policies = []
     for one in found["policies"]:
         calendar = [event for event in one["calendar"] if event["kind"] not in ("alarm", "over")]
-        policies.append({**one, "calendar": calendar})
+        kept = {} if found["changes"] else {"things": None}  # where a change is known, they say what found it
+        policies.append({**one, "calendar": calendar, "alarms": [{**alarm, **kept} for alarm in one["alarms"]]})
     return {**found, "policies": policies}
 
 

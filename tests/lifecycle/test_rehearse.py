@@ -633,7 +633,8 @@ def test_what_always_rings_does_not_hide_what_begins(models: Models) -> None:
         made = Alarm(things[0].at, None, "drift", (), BEGIN, 0, "", things=things, confirmed=confirmed)
         return verdict_of(made, [CHANGE], models, WITHIN)
 
-    assert alarm(always, second) == "true"
+    assert alarm(second) == alarm(daily(2, 30, began=-30), second) == "true"
+    assert alarm(always, second) == "already"  # what joins it is found, and nobody is told anew
     assert [alarm(one) for one in (always, daily(1, 2), daily(-9, 9))] == ["already", "early", "false"]
     assert alarm(daily(-9, 9), confirmed=True) == "confirmed"
 

@@ -225,10 +225,15 @@ def by_chance(
 def verdict_of(alarm: Alarm, changes: Sequence[int], models: Models, within: int) -> str:
     """What an alarm was, where changes are known.
 
-    ``"true"`` where one thing of it was about a change; else ``"confirmed"`` where outcomes show that the model was worse;
-    else ``"already"`` and ``"early"`` as :func:`ruled` says of one thing of it; else ``"false"``.
+    ``"true"`` where it began after a change and one thing of it was about that; else ``"confirmed"`` where outcomes show that
+    the model was worse; else ``"already"`` where it rang when a change came, whatever joined it then, since nobody is told
+    anew; else ``"early"`` as :func:`ruled` says of one thing of it; else ``"false"``.
     """
-    said = {ruled(one, change, models, within)[0] for one in alarm.things for change in changes}
+    said = {
+        "already" if alarm.at <= change and of == "true" else of
+        for change in changes
+        for of in (ruled(one, change, models, within)[0] for one in alarm.things)
+    }
     if "true" in said:
         return "true"
     if alarm.confirmed:

@@ -157,10 +157,11 @@ def _policies(found: Rehearsal) -> Html:
             tag(
                 "p",
                 say(
-                    "An alarm is true where one thing of it began to ring after the change, and more than half of what it was "
-                    "taken from lies behind the change, of which the model had not learned; it is false where nothing of that kind "
-                    "can be said, where it rang not already and did not end too early to say, and where outcomes do not "
-                    "confirm it. Beside it: the share of days without a change that would have been found as soon."
+                    "An alarm is true where it began after the change and one thing in it was taken, by more than half, from "
+                    "behind the change, of which the model had not learned; it is false where that is not so, where it rang not "
+                    "already and did not end too early to say, and where outcomes do not confirm it. What joins an alarm that "
+                    "rang already is found, too, but nobody is told anew. Beside it stands the share of days without a change "
+                    "that would have been found as soon."
                 ),
             )
         )
@@ -341,7 +342,7 @@ def _codes(codes: Sequence[str]) -> Html:
 
 def _verdict_of(alarm: Alarm) -> str:
     return {
-        "true": say("found it"),
+        "true": say("about it"),
         "confirmed": say("another loss"),
         "already": say("rang already"),
         "early": say("too early to say"),

@@ -47,17 +47,18 @@ CATALOGUE: dict[str, str] = {
     "Found after": "Trouvé après",
     "As soon by chance": "Aussi tôt par hasard",
     "{share} of {days:,} days": "{share} de {days:,} jours",
-    "An alarm is true where one thing of it began to ring after the change, and more than half of what it was taken from lies "
-    "behind the change, of which the model had not learned; it is false where nothing of that kind can be said, where it rang not "
-    "already and did not end too early to say, and where outcomes do not confirm it. Beside it: the share of days without a change "
-    "that would have been found as soon.": (
-        "Une alarme est juste quand l’une des choses qui y sonnent a commencé après le changement, et que plus de la moitié de ce "
-        "dont elle est tirée se trouve derrière le changement, dont le modèle n’avait rien appris ; elle est fausse quand on ne "
-        "peut rien dire de tel, qu’elle ne sonnait pas déjà et n’a pas cessé trop tôt pour en juger, et que les issues ne la "
-        "confirment pas. À côté : la part des jours sans changement qui auraient été trouvés aussi tôt."
+    "An alarm is true where it began after the change and one thing in it was taken, by more than half, from behind the change, "
+    "of which the model had not learned; it is false where that is not so, where it rang not already and did not end too early to "
+    "say, and where outcomes do not confirm it. What joins an alarm that rang already is found, too, but nobody is told anew. "
+    "Beside it stands the share of days without a change that would have been found as soon.": (
+        "Une alarme est juste quand elle a commencé après le changement et que l’une des choses qui y sonnent est tirée, pour plus "
+        "de la moitié, de ce qui se trouve derrière le changement, dont le modèle n’avait rien appris ; elle est fausse quand il "
+        "n’en est rien, qu’elle ne sonnait pas déjà et n’a pas cessé trop tôt pour en juger, et que les issues ne la confirment "
+        "pas. Ce qui rejoint une alarme qui sonnait déjà est trouvé aussi, mais personne n’en est averti à nouveau. À côté figure "
+        "la part des jours sans changement qui auraient été trouvés aussi tôt."
     ),
     "The change": "Le changement",
-    "found it": "trouvé",
+    "about it": "en parle",
     "another loss": "une autre perte",
     "rang already": "sonnait déjà",
     "too early to say": "trop tôt pour juger",
