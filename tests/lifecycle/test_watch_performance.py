@@ -24,7 +24,7 @@ from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.ship import ship
 from vigie.lifecycle.watch_cohorts import Work, estimates_topic, state_topic, topic_of, update_performance
-from vigie.lifecycle.watch_performance import performance_signals
+from vigie.lifecycle.watch_performance import customers_a_day, performance_signals
 from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.lifecycle.watch_scored import frame_between, held_share
 from vigie.registry.record import TrainingRun
@@ -333,6 +333,27 @@ def test_a_customer_counts_once_a_day_and_the_lake_says_the_same_as_the_journal(
     ship(project)
     update_performance(project, two, "churn", now)
     assert one.facts(topic_of("churn")) == two.facts(topic_of("churn"))
+
+
+@pytest.mark.parametrize(
+    ("every", "count", "since", "rate"),
+    [(1, 40, 1, 700.0), (7, 8, 3, 100.0), (30, 3, 10, 700 / 30), (30, 1, 25, 700 / 24), (1, 1, 1, 700.0)],
+)
+def test_customers_a_day_are_those_of_the_time_that_runs_stand_for(
+    every: int, count: int, since: int, rate: float
+) -> None:
+    runs = {START + i * every * DAY: 700 for i in range(count)}
+    now = max(runs) + since * DAY
+    assert customers_a_day(runs, [*runs], DAY, now) == pytest.approx(rate)
+    # A version that had the last run alone: the runs before say how often there is one.
+    if count > 2:
+        assert customers_a_day({max(runs): 700}, [*runs], DAY, now) == pytest.approx(rate)
+    assert customers_a_day({}, [], DAY, now) == 0
+
+
+def test_weekdays_are_a_week() -> None:
+    runs = {START + day * DAY: 700 for day in range(28) if day % 7 < 5}
+    assert customers_a_day(runs, [*runs], DAY, START + 28 * DAY) == pytest.approx(500, rel=0.08)
 
 
 def test_nothing_predicted_says_nothing(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vigie.clock import DAY
 from vigie.errors import RegistryError
@@ -11,7 +13,7 @@ from vigie.lifecycle.project import Project
 from vigie.lifecycle.watch_cohorts import Work, estimates_topic, outcome_sources, topic_of, update_performance
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
 from vigie.lifecycle.watch_scored import versions_there
-from vigie.watch.cohorts import Length, cohort_of, cohort_of_key
+from vigie.watch.cohorts import cohort_of, cohort_of_key
 from vigie.watch.realised import Tally, figures_of
 from vigie.watch.signal import Signal
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger
     from vigie.watch.concept import Bet, Seen
     from vigie.watch.estimate import Estimate
+
+
+RATE = 92 * DAY
+"""How far back it is looked how many customers are decided on."""
 
 
 def performance_signals(project: Project, ledger: Ledger, score: str, now: int) -> list[Signal]:
@@ -55,13 +61,13 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
     last = cohort_of(now - horizon, policy.cohort).begin
     known = ledger.facts(topic_of(score), cohort_of(last - policy.window, policy.cohort).key, cohort_of(last).key)
     # Of cohorts that are over at that moment, also where later ones are known.
-    today = cohort_of(now, policy.cohort).key
-    made = ledger.facts(estimates_topic(score), cohort_of(now - horizon - DAY, policy.cohort).key, today)
-    version = _version_of(project, score, known, made)
+    today, ahead = cohort_of(now, policy.cohort).key, cohort_of(now - horizon - DAY, policy.cohort).key
+    made = ledger.facts(estimates_topic(score), min(ahead, cohort_of(now - RATE, policy.cohort).key), today)
+    version = _version_of(project, score, known, {key: fact for key, fact in made.items() if key >= ahead})
     if version is None:
         return []
     mine = {key: fact["by"][version] for key, fact in known.items() if version in fact["by"]}
-    lately = {key: fact[version] for key, fact in made.items() if version in fact}
+    lately = {key: fact[version] for key, fact in made.items() if key >= ahead and version in fact}
     whole: Tally | None = None
     said: dict[str, float] = {}
     weight: dict[str, float] = {}
@@ -78,12 +84,10 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
         groups = {name: Seen(*figures) for name, figures in one["groups"].items()}
         cohorts.append((cohort_of_key(key, policy.cohort).begin, groups))
     estimates = [_estimate(one["estimate"]) for one in lately.values()]
-    recent = [(key, one["rows"]) for key, one in lately.items()][-28:] or [
-        (key, one["rows"]) for key, one in mine.items()
-    ]
+    length = cohort_of(now, policy.cohort).end - cohort_of(now, policy.cohort).begin
+    begins = {cohort_of_key(key, policy.cohort).begin: one for key, one in made.items()}
+    runs = {begin: int(one[version]["rows"]) for begin, one in begins.items() if version in one}
     state = work.versions.get(version)
-    # Later cohorts may be known already.
-    checked = now - (cohort_of(now, policy.cohort).end - cohort_of(now, policy.cohort).begin)
     bets = _bets(mine, {} if state is None else state.bets)
     bundle = work.money.bundle(version)
     begin = cohort_of_key(min(mine), policy.cohort).begin if mine else last - policy.window
@@ -99,7 +103,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             realised=figures_of(whole) if whole is not None else None,
             said={name: total / weight[name] for name, total in said.items()},
             test={name: float(value) for name, value in bundle.metrics.get("test", {}).items() if value is not None},
-            customers=_a_day(recent, policy.cohort),
+            customers=customers_a_day(runs, [*begins], length, now),
             currency=bundle.decision.currency,
             unbiased=bool(cohorts) and all("untouched" in one for one in mine.values() if not one.get("blind")),
             sources=outcome_sources(work.bound),
@@ -108,7 +112,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             waiting=sum(int(one["rows"]) for one in lately.values()),
             estimates=estimates,
             promised=float("nan") if promised is None else float(promised),
-            coverage={} if state is None else {name: state.estimator.coverage(name, checked) for name in FIGURES},
+            coverage={} if state is None else {name: state.estimator.coverage(name, now - length) for name in FIGURES},
             concept=[]
             if not bets
             else verdicts(bets, cohorts, run=policy.limits.run, tolerance=policy.limits.tolerance),
@@ -146,12 +150,26 @@ def _gone(known: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def _a_day(recent: list[tuple[str, int]], length: Length) -> float:
-    """Customers decided on a day, on average over the cohorts from the first to the last."""
-    if not recent:
+def customers_a_day(runs: Mapping[int, int], cohorts: Sequence[int], length: int, now: int) -> float:
+    """Customers decided on a day: those of the last cohorts, over the time that these stand for.
+
+    A base that is scored once a month has one cohort a month, which stands for all of it.
+
+    Args:
+        runs: Customers of one version by the beginning of their cohort, µs.
+        cohorts: Beginnings of the cohorts of all versions, µs: how long it usually is from one to the next.
+        length: Of a cohort, µs.
+        now: µs. The first of all stands for the time since.
+
+    Returns:
+        0 where there are none.
+    """
+    if not runs:
         return 0.0
-    first, last = cohort_of_key(recent[0][0], length), cohort_of_key(recent[-1][0], length)
-    return sum(rows for _, rows in recent) / max((last.end - first.begin) / DAY, 1.0)
+    recent, every = sorted(runs)[-28:], sorted(cohorts)[-28:]
+    gaps = np.diff(every)
+    gap = max(length, int(np.median(gaps)) if len(gaps) else now - recent[-1] - length)
+    return sum(runs[one] for one in recent) / ((recent[-1] - recent[0] + gap) / DAY)
 
 
 def _version_of(project: Project, score: str, known: Mapping[str, Any], made: Mapping[str, Any]) -> str | None:
