@@ -682,6 +682,10 @@ def test_the_command(folder: Path) -> None:
         done = CliRunner().invoke(program, ["retrain", *where])
     assert done.exit_code == 0, done.output
     assert "registered as version 2" in done.output and "gate" in done.output
+    judged = renewals_of(ledger_of(opened(folder)), "churn").last
+    assert judged is not None
+    saw = Apart.from_data(judged.verdict["apart"])  # the gate of the command is the real one
+    assert saw is not None and 0 < saw.distance <= max(saw.higher, saw.lower)
     story = CliRunner().invoke(program, ["retrain", "--history", *where])
     assert iso(NOW) in story.output
     refused = CliRunner().invoke(program, ["retrain", "--abandon", *where])

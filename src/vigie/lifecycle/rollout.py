@@ -306,9 +306,9 @@ def _require_champion(project: Project, score: str, last: Rollout) -> None:
     if now == last.challenger or (now == last.champion and not last.applied):
         return
     raise RegistryError(
-        f"version {now} of {score} is the champion, and the last rollout made version {last.challenger} that: "
-        f"what it replaced, version {last.champion}, is long gone",
-        remedy=f"name the version that is to answer: `vigie models {score} --promote {last.challenger}`",
+        f"version {now} of {score} is the champion, by other means than the last rollout, which put version {last.challenger} in the "
+        f"place of version {last.champion}: there is no promotion to take back",
+        remedy=f"name the version that is to answer: `vigie models {score} --promote N`",
     )
 
 
