@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.clock import AcceleratedClock, iso, parse_accelerated, parse_moment
@@ -14,7 +16,7 @@ from vigie.journal.ledger_sqlite import SqliteLedger
 from vigie.lifecycle import steps_scheduler
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.steps import Piece
-from vigie.lifecycle.steps_runs import Run, late, put, runs_of
+from vigie.lifecycle.steps_runs import Run, given_up, late, on_record, put, recent_runs, runs_of, todo
 from vigie.lifecycle.steps_schedule import Schedule
 from vigie.lifecycle.steps_scheduler import Scheduler
 
@@ -484,6 +486,43 @@ def test_what_has_run_since_before_each_score_had_a_beginning_goes_on(tmp_path: 
     put(stage.ledger, Piece("score", "churn"), [Run(BEGIN - BEGIN % HOUR - HOUR, "done")], BEGIN)
     stage.scheduler().tick()
     assert stage.names() == ["score churn"] and stage.states("score", "churn")[-1] == ("00:00", "running")
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.tuples(st.integers(1, 72), st.sampled_from(["done", "given up", "skipped"])), max_size=40),
+    st.sampled_from(["", "failed", "running"]),
+    st.integers(0, 40 * 24),
+)
+def test_the_recent_runs_say_all_that_matters(ended: list[tuple[int, str]], last: str, ago: int) -> None:
+    runs, slot = list[Run](), BEGIN - BEGIN % HOUR
+    for hours, state in [*ended, *([(1, last)] if last else [])]:
+        slot += hours * HOUR
+        runs.append(Run(slot, state, 1, slot, slot))
+    schedule, piece, now = Schedule("ingest", every=HOUR), Piece("ingest"), slot + HOUR // 2
+    with tempfile.TemporaryDirectory() as folder, closing(SqliteLedger(Path(folder) / "ledger.db")) as ledger:
+        put(ledger, piece, runs, now)
+        recent = recent_runs(ledger, piece, now)
+        earlier = now - ago * HOUR
+        then = [run for run in recent_runs(ledger, piece, earlier) if run.began <= earlier]
+        assert all(on_record(ledger, piece, run) for run in runs)
+        assert not runs or not on_record(ledger, piece, replace(runs[-1], tries=2))
+
+    assert recent == runs[len(runs) - len(recent) :] and recent[-1:] == runs[-1:]
+    assert given_up(recent) == given_up(runs)
+    assert given_up(then) == given_up([run for run in runs if run.began <= earlier])
+    for moment in (now, now + HOUR):
+        assert todo(piece, schedule, recent, BEGIN, moment, frozenset()) == todo(
+            piece, schedule, runs, BEGIN, moment, frozenset()
+        )
+
+
+def test_of_a_long_record_little_is_read(tmp_path: Path) -> None:
+    begin, piece = BEGIN - BEGIN % HOUR, Piece("ingest")
+    runs = [Run(begin + n * HOUR, "done", 1, began=begin + n * HOUR) for n in range(90 * 24)]
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
+        put(ledger, piece, runs, BEGIN)
+        assert recent_runs(ledger, piece, runs[-1].slot) == runs[-25:]
 
 
 def test_what_is_late_is_said() -> None:

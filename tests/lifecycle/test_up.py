@@ -39,7 +39,7 @@ from vigie.cli.program import program
 from vigie.clock import FixedClock, SystemClock
 from vigie.errors import SettingsError
 from vigie.lifecycle.project import CLOCK
-from vigie.lifecycle.supervisor import Service, Supervisor, only_one, refuse_taken
+from vigie.lifecycle.supervisor import Service, Supervisor, line_of, only_one, refuse_taken
 from vigie.lifecycle.up import accelerated, keep, plan_up
 from vigie.settings import STEPS
 
@@ -144,6 +144,35 @@ def test_the_status_tells_what_lives_from_what_was_killed(tmp_path: Path) -> Non
         write(gone.pid, os.getpid())
         assert "it was killed; what it had started is ending" in status()
     assert "nothing runs; the last one was killed" in status()
+
+
+def test_a_line_of_json_stays_one_whoever_says_it() -> None:
+    def line(words: str, level: str = "", *, as_json: bool = True) -> str:
+        return line_of(level, "serve", words, FixedClock(0), as_json=as_json, width=7)
+
+    api = (
+        '{"time": "2026-11-22T06:00:00.5Z", "level": "INFO", "logger": "vigie.request", "message": "GET /", "ms": 3.5}'
+    )
+    assert json.loads(line(api)) == {
+        "at": "2026-11-22T06:00:00.5Z", "service": "serve", "level": "info", "logger": "vigie.request", "message": "GET /",
+        "ms": 3.5,
+    }  # fmt: skip
+    scheduler = '{"at": "2026-11-22T06:00:00Z", "service": "ingest", "level": "info", "message": "begins"}'
+    assert line(scheduler) == scheduler
+    usual = {"at": "1970-01-01T00:00:00Z", "service": "serve", "level": "said"}
+    for words in ("Ctrl-C stops", "{not json", "{}", "[1]"):
+        assert json.loads(line(words)) == {**usual, "message": words}
+    assert json.loads(line(api, "error")) == {**usual, "level": "error", "message": api}
+    assert line(api, as_json=False).endswith(f"serve   │ {api}")
+
+
+def test_run_once_ends_with_an_error_where_a_step_failed(tmp_path: Path) -> None:
+    project = make_project(tmp_path, '[schedule.ingest]\nevery = "1h"\n', trained=False)
+    due(project)
+    (tmp_path / "visits-1.csv").rename(tmp_path / "away")
+    words = [sys.executable, "-m", "vigie.cli", "schedule", "run", "--once", "--project", str(tmp_path)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1 and "ingest failed" in ran.stderr, ran.stdout
 
 
 def test_the_plan_says_what_runs_where_and_what_does_not(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def show(project: Folder = Path(), environment: Environment = None) -> None:
     """When each step runs next, what became of its last run, and what is late."""
     from vigie.lifecycle.rollout import ledger_of
     from vigie.lifecycle.steps import pieces_of
-    from vigie.lifecycle.steps_runs import late, runs_of, seen_before
+    from vigie.lifecycle.steps_runs import late, recent_runs, seen_before
     from vigie.lifecycle.steps_schedule import following, schedules_of
 
     opened = open_project(project, environment)
@@ -154,7 +154,7 @@ def show(project: Folder = Path(), environment: Environment = None) -> None:
     rows = []
     for schedule in schedules:
         for piece in pieces_of(opened, schedule.step):
-            runs = runs_of(ledger, piece)
+            runs = recent_runs(ledger, piece, now)
             last = runs[-1] if runs else None
             became = "–" if last is None else f"{last.state}, {iso(last.slot)}"
             said = "" if last is None else last.said
@@ -194,7 +194,9 @@ def tell(project: Folder = Path(), environment: Environment = None, as_of: AsOf 
 
 @group.command("run")
 def run(
-    once: Annotated[bool, typer.Option("--once", help="Run what is due now, and end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run what is due now, and end; with 1 where a step failed.")
+    ] = False,
     untimed: Annotated[
         bool, typer.Option("--untimed", help="Leave the time out of the log, where whoever keeps it adds it.")
     ] = False,
@@ -229,7 +231,10 @@ def run(
         told("warning", "schedule", f"steps of process {pid}, which was killed, are ending; waiting for them")
 
     with only_one(opened.settings.state / SCHEDULER_LOCK, "schedule", STEP_GRACE + _WAIT, waits) as lock:
-        run_scheduler(opened, ledger_of(opened), told, once=once, lock=lock, beat=beat)
+        failed = run_scheduler(opened, ledger_of(opened), told, once=once, lock=lock, beat=beat)
+    if once and failed:
+        screen.errors.print(f"[red bold]error[/] {escape(', '.join(failed))} failed", soft_wrap=True)
+        raise typer.Exit(1)
 
 
 def _teller(project: Project, width: int, *, timed: bool = True) -> Callable[[str, str, str], None]:

@@ -86,6 +86,29 @@ def runs_of(ledger: Ledger, piece: Piece) -> list[Run]:
     return [Run(slot=parse_moment(key), **body) for key, body in ledger.facts(topic_of(piece)).items()]
 
 
+def recent_runs(ledger: Ledger, piece: Piece, now: int) -> list[Run]:
+    """Of the runs on record, in the order of their slots, at least the last that was done by *now* and all behind it.
+
+    What stood before no longer matters to what is due, tried again or given up, and may be very much.
+
+    Args:
+        ledger: Of the project.
+        piece: Whose runs.
+        now: µs UTC. It is looked ever further back from here.
+    """
+    for back in (DAY, 10 * DAY):
+        facts = ledger.facts(topic_of(piece), iso(max(now - back, 0)))
+        if any(body["state"] == DONE and body["began"] <= now for body in facts.values()):
+            return [Run(slot=parse_moment(key), **body) for key, body in facts.items()]
+    return runs_of(ledger, piece)
+
+
+def on_record(ledger: Ledger, piece: Piece, run: Run) -> bool:
+    """Whether *run* stands on record as it is here."""
+    key = iso(run.slot)
+    return [Run(run.slot, **body) for body in ledger.facts(topic_of(piece), key, key + "\0").values()] == [run]
+
+
 def put(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> None:
     """Write *runs* over what stood on record for their slots: all of them or none."""
     bodies: dict[str, dict[str, Any]] = {}
@@ -97,10 +120,16 @@ def put(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> None:
 
 
 def forget(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> int:
-    """Take runs off the record that ended long ago; how many there were. The last one, and what has not ended, stay."""
-    kept = [run.slot for run in runs if run.state not in ENDED or run.slot >= now - KEEP]
-    before = min([*kept, runs[-1].slot], default=0) if runs else 0
-    return ledger.drop_facts(topic_of(piece), iso(before)) if runs and runs[0].slot < before else 0
+    """Take runs off the record that ended long ago; how many there were. The last one, and what has not ended, stay.
+
+    Args:
+        ledger: Of the project.
+        piece: Whose runs.
+        runs: The recent ones of it, in the order of their slots.
+        now: µs UTC.
+    """
+    kept = [run.slot for run in runs if run.state not in ENDED]
+    return ledger.drop_facts(topic_of(piece), iso(min([now - KEEP, runs[-1].slot, *kept]))) if runs else 0
 
 
 def late(schedule: Schedule, runs: Sequence[Run], seen: int, now: int, rate: float = 1.0) -> str:
@@ -148,8 +177,8 @@ def seen_since(ledger: Ledger, piece: Piece, runs: Sequence[Run], now: int) -> i
 def last_on_record(project: Project, ledger: Ledger) -> int:
     """The last slot that has a run, or moment at which a schedule was first seen, µs UTC; 0 where no scheduler ever ran."""
     pieces = [piece for step in STEPS for piece in pieces_of(project, step)]
-    seen = [int(body["since"]) for body in ledger.facts(_SEEN).values()]
-    return max([0, *seen, *(run.slot for piece in pieces for run in runs_of(ledger, piece)[-1:])])
+    seen, now = [int(body["since"]) for body in ledger.facts(_SEEN).values()], project.clock.now()
+    return max([0, *seen, *(run.slot for piece in pieces for run in recent_runs(ledger, piece, now)[-1:])])
 
 
 def todo(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from vigie.clock import iso, rate_of, stopwatch
+from vigie.clock import DAY, iso, rate_of, stopwatch
 from vigie.errors import JournalError, SettingsError, VigieError
 from vigie.lifecycle import steps_runs
 from vigie.lifecycle.steps import Piece, pieces_of
@@ -118,8 +118,11 @@ class Scheduler:
         self._going: dict[str, _Going] = {}
         self._runs: dict[str, list[Run]] = {}  # on record; read anew where another may have written
         self._seen: dict[str, int] = {}
+        self._forgets: dict[str, int] = {}  # when runs of long ago are looked for next
         self._noticed: dict[str, int] = {}  # the last slot that was seen in time
         self._held: dict[str, int] = {}  # until when each lease is certainly ours
+        self.failed: list[str] = []
+        """Pieces whose last try here failed, in the order in which they did."""
         self._trouble = ""
         self._news = False  # a step was given up, or done after it was
         self._telling: Step | None = None
@@ -221,7 +224,7 @@ class Scheduler:
                     self._told("error", name, f"run of {iso(going.run.slot)} {going.late}: it is stopped")
                     going.step.stop()
                 continue
-            if going.run not in steps_runs.runs_of(self._ledger, going.piece):  # another has taken it over
+            if not steps_runs.on_record(self._ledger, going.piece, going.run):  # another has taken it over
                 self._drop(name)
                 continue
             said = going.step.said or ("" if going.late else f"exit code {code}")
@@ -229,6 +232,7 @@ class Scheduler:
             steps_runs.put(self._ledger, going.piece, [run], now)
             over = run.state == steps_runs.DONE and bool(steps_runs.given_up(self._known(going.piece)))
             self._news |= over or run.state == steps_runs.GIVEN_UP
+            self.failed = [one for one in self.failed if one != name] + [name] * (run.state != steps_runs.DONE)
             self._drop(name)
             self._give_back(going.piece)
             self._tell(going, run, code)
@@ -296,7 +300,9 @@ class Scheduler:
             return  # another runs it: what comes of that will be on record
         todos, runs = self._todo(piece, schedule, now, frozenset()), self._known(piece)
         steps_runs.put(self._ledger, piece, [todo.run for todo in todos], now)
-        steps_runs.forget(self._ledger, piece, runs, now)
+        if now >= self._forgets.get(piece.name, now):
+            steps_runs.forget(self._ledger, piece, runs, now)
+            self._forgets[piece.name] = now + DAY
         self._runs.pop(piece.name, None)
         for todo in todos:
             run = todo.run
@@ -355,7 +361,7 @@ class Scheduler:
 
     def _known(self, piece: Piece) -> list[Run]:
         if piece.name not in self._runs:
-            self._runs[piece.name] = steps_runs.runs_of(self._ledger, piece)
+            self._runs[piece.name] = steps_runs.recent_runs(self._ledger, piece, self._clock.now())
         return self._runs[piece.name]
 
     def _since(self, piece: Piece, now: int) -> int:

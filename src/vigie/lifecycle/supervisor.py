@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vigie.clock import Clock, iso, stopwatch
 from vigie.errors import SettingsError
@@ -390,6 +391,25 @@ def line_of(level: str, service: str, words: str, clock: Clock, *, as_json: bool
     at = iso(clock.now() // 1_000_000 * 1_000_000)
     if as_json:
         said = {"at": at, "service": service, "level": level or "said", "message": words}
+        its = {} if level else _object_in(words)
+        if its:  # a line of the API's: its own time, level, message and whatever else it says
+            said = {
+                "at": its.pop("time", at),
+                "service": service,
+                "level": str(its.pop("level", "said")).lower(),
+                **its,
+            }
         return json.dumps(said, ensure_ascii=False)
     mark = f"{level.upper()} " if level in ("warning", "error") else ""
     return f"{at} {service:<{width}} │ {mark}{words}"
+
+
+def _object_in(words: str) -> dict[str, Any]:
+    """What a line says that is a JSON object itself; empty for any other line."""
+    if not words.startswith("{"):
+        return {}
+    try:
+        found = json.loads(words)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

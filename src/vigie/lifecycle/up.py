@@ -211,7 +211,7 @@ def run_scheduler(
     clock: Clock | None = None,
     lock: int = -1,
     beat: int = -1,
-) -> None:
+) -> list[str]:
     """Run what is due until SIGINT or SIGTERM; with *once*, until nothing is due. For the main thread.
 
     Args:
@@ -222,6 +222,9 @@ def run_scheduler(
         clock: What is due when; ``None``: the project's.
         lock: Descriptor that steps inherit: what it locks is free once the last of them has ended; -1: none.
         beat: Descriptor in which it says that it lives; -1: none.
+
+    Returns:
+        What failed when it was tried last.
     """
     settings, bell, lives = project.settings, Doorbell(), beating(beat)
     children: dict[str, Child] = {}
@@ -260,6 +263,7 @@ def run_scheduler(
             lives()
             if bell.asked > 1:
                 scheduler.stop()
+        return scheduler.failed
     finally:
         for child in children.values():
             child.stop()

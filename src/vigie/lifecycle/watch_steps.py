@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vigie.clock import iso
 from vigie.lifecycle.steps import pieces_of
-from vigie.lifecycle.steps_runs import given_up, runs_of
+from vigie.lifecycle.steps_runs import given_up, recent_runs
 from vigie.settings import STEPS
 from vigie.watch.anomaly_codes import CODES
 from vigie.watch.signal import Signal
@@ -46,7 +46,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int) -> Iterator
 
 
 def _of(ledger: Ledger, piece: Piece, scheduled: bool, now: int) -> Iterator[Signal]:
-    runs = [run for run in runs_of(ledger, piece) if run.began <= now]
+    runs = [run for run in recent_runs(ledger, piece, now) if run.began <= now]
     if not runs:
         return
     failed, kind = given_up(runs) if scheduled else [], CODES[CODE]
