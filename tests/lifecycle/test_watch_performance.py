@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from vigie.clock import DAY, FixedClock
+from vigie.clock import DAY, FixedClock, parse_moment
 from vigie.errors import RegistryError, SettingsError
 from vigie.journal import PredictionJournal
 from vigie.journal.ledger import Ledger
@@ -29,7 +29,7 @@ from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.lifecycle.watch_scored import frame_between, held_share
 from vigie.registry.record import TrainingRun
 from vigie.watch.realised import Tally
-from vigie.watch.signal import Area
+from vigie.watch.signal import Area, Signal
 
 from .scored_shop import (
     CHANGE,
@@ -288,6 +288,57 @@ def test_a_challenger_has_no_hold_out_and_the_champion_has_that_of_all(tmp_path:
         assert one["estimate"]["figures"]["f1"][0] > 0.5
     # All that the champion's rows stand for are all customers, though it had half of them.
     assert figures_of(Tally.from_data(by["1"]["untouched"])).rows == pytest.approx(N, rel=0.15)
+
+
+def _watched_with(source: Project, folder: Path, arrives: Callable[[int], int]) -> tuple[Project, Ledger, list[Signal]]:
+    """Look at three in the morning of each day; orders of a day are delivered at two in the morning of the day *arrives*."""
+    project = Project.open(Path(shutil.copytree(source.settings.root, folder)), "", source.clock)
+    head, *lines = (folder / "orders.csv").read_text().splitlines()
+    (folder / "orders.csv").unlink()
+    shutil.rmtree(project.lake.path("orders"))
+    by_day: dict[int, list[str]] = {}
+    for line in lines:
+        day = max((parse_moment(line.split(",")[1]) - START) // DAY, 7)
+        by_day.setdefault(arrives(day), []).append(line)
+    ledger, signals = ledger_of(project), []
+    for day in range(8, 15):
+        if day in by_day:
+            (folder / f"orders_{day}.csv").write_text("\n".join([head, *by_day[day], ""]))
+            ingest_sources(Project.open(folder, "", FixedClock(START + day * DAY + DAY // 12)))
+        then = Project.open(folder, "", FixedClock(START + day * DAY + DAY // 8))
+        signals += performance_signals(then, ledger, "churn", then.clock.now())
+    return project, ledger, signals
+
+
+def test_outcomes_are_learned_when_they_came(tmp_path: Path) -> None:
+    source = project_in(tmp_path / "source", until=10)
+    _, punctual, quiet = _watched_with(source, tmp_path / "punctual", lambda day: day + 1)
+    _, late, told = _watched_with(source, tmp_path / "late", lambda day: 13 if 8 <= day < 12 else day + 1)
+    one, two = (ledger.facts(state_topic("churn")) for ledger in (punctual, late))
+    assert one["clock"] == two["clock"] == {"until": START + 14 * DAY + DAY // 8}
+    assert one["version 1"]["bets"] == two["version 1"]["bets"]
+    assert one["version 1"]["estimator"]["cohorts"] == two["version 1"]["estimator"]["cohorts"]
+    facts, others = (ledger.facts(topic_of("churn")) for ledger in (punctual, late))
+    assert len(facts) == 7 and {key: fact["by"]["1"]["tally"] for key, fact in facts.items()} == {
+        key: fact["by"]["1"]["tally"] for key, fact in others.items()
+    }
+    words = [one.words for one in told if one.code == "VGW207"]
+    assert (
+        any("outcomes of 4 cohorts wait for a delivery of orders" in one for one in words) and "wait" not in words[-1]
+    )
+    assert not any("wait" in one.words for one in quiet)
+
+
+def test_what_never_comes_is_not_waited_for_longer_than_grace(tmp_path: Path) -> None:
+    source = project_in(tmp_path / "source", until=3)
+    project, ledger, _ = _watched_with(source, tmp_path / "never", lambda day: 8 if day == 7 else 99)
+    assert list(ledger.facts(topic_of("churn"))) == ["2026-01-05"]
+    assert ledger.facts(state_topic("churn"))["clock"]["waiting"][:2] == ["2026-01-06", "2026-01-07"]
+    update_performance(project, ledger, "churn", START + 16 * DAY)
+    found = ledger.facts(topic_of("churn"))
+    assert {key: fact.get("late") for key, fact in found.items()} == {"2026-01-05": None, "2026-01-06": "orders"}
+    (one,) = [one for one in performance_signals(project, ledger, "churn", START + 17 * DAY) if one.code == "VGW207"]
+    assert "2 cohorts were worked out without one of orders" in one.words
 
 
 def test_late_events_are_taken_in_for_a_while(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ day while late events may come. Whatever is estimated at the end of a cohort kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ import numpy as np
 from vigie.clock import DAY
 from vigie.lifecycle.decision_money import Money
 from vigie.lifecycle.project import Project
+from vigie.lifecycle.watch_deliveries import last_delivery, outcome_sources
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
-from vigie.watch.cohorts import Cohort, cohort_of, cohort_of_key, first_in_block, group_of, untouched
+from vigie.watch.cohorts import Cohort, cohort_of, cohort_of_key, first_in_block, group_of
 from vigie.watch.realised import GROUPS, Tally, figures_of, tally
 
 if TYPE_CHECKING:
@@ -61,46 +62,6 @@ def state_topic(score: str) -> str:
 
 LEARNED = ("groups", "bets", "silent", "checks", "said")
 """What was learned of a cohort, and stays where it is worked out again."""
-
-
-def outcome_sources(score: Score) -> list[str]:
-    """Names of the sources that outcomes are read from; of a score at events, that of the events first."""
-    from vigie.definition.moments import At
-    from vigie.definition.source import sources_of
-
-    at = [score.moments.source.name] if isinstance(score.moments, At) else []
-    return list(dict.fromkeys([*at, *sorted(sources_of([score.outcome]))]))
-
-
-def _stays(frame: pl.DataFrame) -> float:
-    """Of the customers of a cohort who are not held out, the share that was not given to a challenger."""
-    from vigie.lifecycle.watch_scored import DRAWN
-
-    drawn = int(frame["arm"].is_in(DRAWN).sum())
-    others = int((~frame["arm"].is_in([*DRAWN, "holdout"])).sum())
-    return others / (others + drawn) if others else 1.0
-
-
-def _challenges(scored: Scored) -> bool:
-    """Whether all rows are of customers who were given to a challenger."""
-    from vigie.lifecycle.watch_scored import DRAWN
-
-    return bool(np.isin(scored.arms, DRAWN).all())
-
-
-def _weights(scored: Scored, stays: float, held: float) -> tuple[np.ndarray | None, np.ndarray]:
-    """How many rows each row stands for, and which rows count; *held* is the share of customers who were held out.
-
-    The hold-out has the champion's scores: for those whom a challenger acts on nobody stands, so that none of its rows has a weight.
-    """
-    from vigie.lifecycle.watch_scored import DRAWN
-
-    if not held or _challenges(scored):
-        return None, np.arange(len(scored))
-    weights = untouched(scored.would_act, scored.acted, held, stays)
-    weights[np.isin(scored.arms, DRAWN)] = 0.0
-    kept = np.flatnonzero(weights > 0)
-    return weights[kept], kept
 
 
 # -- working out -----------------------------------------------------------------------------------------------------------
@@ -174,7 +135,7 @@ class Work:
         state = ledger.facts(state_topic(score))
         self.clock: Mapping[str, Any] = state.get(CLOCK, {})
         self.until = int(self.clock.get("until", 0))
-        self.writes: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self.writes: dict[str, dict[str, dict[str, Any]]] = {}
         self.versions = {
             key.removeprefix("version "): Version.from_data(one)
             for key, one in state.items()
@@ -187,6 +148,9 @@ class Work:
         self._tables: dict[str, int] | None = None
         self._columns: dict[str, list[str]] = {}
         self._there: frozenset[str] | None = None
+        self._came: tuple[int, str] | None = None
+        self.waiting: list[str] = list(self.clock.get("waiting", []))
+        """Cohorts whose horizon is over and whose outcomes were not delivered yet."""
 
     def run(self) -> int | None:
         """Do all that is due; how many cohorts that were. ``None`` where another process was quicker."""
@@ -195,9 +159,11 @@ class Work:
         for number, (when, kind, cohort) in enumerate(due, start=1):
             done += self.estimate(cohort) if kind == "over" else self.mature(cohort)
             # Up to the moment of the next one, which may be the same.
-            if number % AT_ONCE == 0 and number < len(due) and due[number][0] > when and not self.keep(when):
-                return None
-        return done if self.keep(self.now) else None
+            if number % AT_ONCE == 0 and number < len(due) and due[number][0] > when:
+                ahead = [one.key for _, kind, one in due[number:] if kind == "mature"]
+                if not self.keep(when, [*ahead, *self.waiting]):
+                    return None
+        return done if self.keep(self.now, self.waiting) else None
 
     # -- what is to be done ------------------------------------------------------------------------------------------------
 
@@ -207,14 +173,34 @@ class Work:
         if first is None:
             return []
         events: list[tuple[int, str, Cohort]] = []
+        ripe = {key: cohort_of_key(key, self.policy.cohort) for key in self.waiting}
         cohort = cohort_of(max(first, self.now - HISTORY), self.policy.cohort)
         while cohort.end <= self.now:
-            for when, kind in ((cohort.mature_at(self.horizon), "mature"), (cohort.end, "over")):
-                if self.until < when <= self.now:
-                    events.append((when, kind, cohort))
+            if self.until < cohort.end:
+                events.append((cohort.end, "over", cohort))
+            if self.until < cohort.mature_at(self.horizon) <= self.now:
+                ripe[cohort.key] = cohort
             cohort = cohort_of(cohort.end, self.policy.cohort)
+        waited, self.waiting, last = set(self.waiting), [], 0
+        for key, one in sorted(ripe.items()):
+            when, came = one.mature_at(self.horizon), self.delivered()[0]
+            if came < when and self.now < when + self.policy.grace:
+                self.waiting.append(key)
+                continue
+            if key in waited:
+                when = min(max(when, came), when + self.policy.grace, self.now)
+            # One after the other: bets are on the first cohort of a customer.
+            last = max(last, when)
+            events.append((last, "mature", one))
         # What was learned by a moment is known when a cohort ends at it.
         return sorted(events, key=lambda one: (one[0], one[1] == "over", one[2].begin))
+
+    def delivered(self) -> tuple[int, str]:
+        """Moment of the last delivery of the source of outcomes that is furthest behind, µs, and its name."""
+        if self._came is None:
+            found = [(last_delivery(self.project, name), name) for name in outcome_sources(self.bound)]
+            self._came = min(found, default=(self.now, ""))
+        return self._came
 
     def _first(self) -> int | None:
         """Moment from which on there can be cohorts to look at, µs."""
@@ -243,17 +229,17 @@ class Work:
 
     def estimate(self, cohort: Cohort) -> bool:
         """Estimate its performance and keep the estimate; whether there was anything to estimate."""
-        from vigie.lifecycle.watch_scored import held_share, scored_of
+        from vigie.lifecycle.watch_scored import held_share, scored_of, stays_of, weights_of
         from vigie.watch.estimate import expected_of
 
         frame = self._frame("over", cohort)
         if frame is None:
             return False
         fact: dict[str, Any] = {}
-        stays, held = _stays(frame), held_share(frame)
+        stays, held = stays_of(frame), held_share(frame)
         for scored in scored_of(self._known(frame)[0], self.money):
             payoff = self._payoff(scored, {})
-            weights, kept = _weights(scored, stays, held)
+            weights, kept = weights_of(scored, stays, held)
             p, act, sums = scored.p[kept], scored.would_act[kept], payoff.take(kept)
             known = self._version(scored.version).estimator
             made = known.estimate(p, act, sums, moment=cohort.begin, weights=weights)
@@ -305,6 +291,9 @@ class Work:
             "tables": self._sources(),
             "length": self.policy.cohort,
         }
+        came, source = self.delivered()
+        if came < cohort.mature_at(self.horizon):
+            self.writes[topic_of(self.score)][cohort.key]["late"] = source
         assert self._seen is not None
         self._seen |= dict.fromkeys(frame["customer"].to_list(), cohort.begin)
         return True
@@ -319,11 +308,11 @@ class Work:
         self, frame: pl.DataFrame
     ) -> Iterator[tuple[Scored, np.ndarray, dict[str, Any], dict[str, np.ndarray]]]:
         """Rows by version with their outcomes, their tallies as plain data, and the groups that they fall in."""
-        from vigie.lifecycle.watch_scored import held_share, scored_of
+        from vigie.lifecycle.watch_scored import challenges, held_share, scored_of, stays_of, weights_of
         from vigie.watch.concept import groups_of
         from vigie.watch.estimate import expected_of
 
-        stays, held = _stays(frame), held_share(frame)
+        stays, held = stays_of(frame), held_share(frame)
         for scored in scored_of(self._known(frame)[0], self.money):
             y = self._became(scored)
             columns: dict[str, Values] = {}
@@ -346,13 +335,13 @@ class Work:
                 "groups": {},
                 "checks": {},
                 # Acted on, and nobody held out: what the scores foretold cannot be seen.
-                "blind": bool(held) and _challenges(scored),
+                "blind": bool(held) and challenges(scored),
                 "held": held,
             }
             arms = np.unique(scored.arms)
             if len(arms) > 1:
                 told["arms"] = {str(one): tallied(np.flatnonzero(scored.arms == one)) for one in arms}
-            weights, kept = _weights(scored, stays, held)
+            weights, kept = weights_of(scored, stays, held)
             act, sums = scored.would_act[kept], payoff.take(kept)
             told["said"] = _told(expected_of(scored.p[kept], act, sums, weights))
             if weights is not None:
@@ -417,9 +406,11 @@ class Work:
 
     # -- what is kept ----------------------------------------------------------------------------------------------------------
 
-    def keep(self, until: int) -> bool:
+    def keep(self, until: int, waiting: Sequence[str] = ()) -> bool:
         """Keep what was worked out and learned by *until*, at once with the moment itself; whether nobody else did meanwhile."""
-        clock = {"until": max(until, self.until)}
+        clock: dict[str, Any] = {"until": max(until, self.until)}
+        if waiting:
+            clock["waiting"] = list(waiting)
         if clock == self.clock and not self.writes and not self.changed:
             return True
         topic = state_topic(self.score)
@@ -427,7 +418,7 @@ class Work:
         facts = {**self.writes, topic: {**state, CLOCK: clock}}
         if not self.ledger.put_facts_over(topic, CLOCK, self.clock, self.now, facts):
             return False
-        self.clock, self.until = clock, clock["until"]
+        self.clock, self.until = clock, int(clock["until"])
         self.writes.clear()
         self.changed.clear()
         if until >= self.now:

@@ -10,7 +10,8 @@ import numpy as np
 from vigie.clock import DAY
 from vigie.errors import RegistryError
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.watch_cohorts import Work, estimates_topic, outcome_sources, topic_of, update_performance
+from vigie.lifecycle.watch_cohorts import Work, estimates_topic, topic_of, update_performance
+from vigie.lifecycle.watch_deliveries import outcome_sources
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
 from vigie.lifecycle.watch_scored import versions_there
 from vigie.watch.cohorts import cohort_of, cohort_of_key
@@ -109,6 +110,7 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
             sources=outcome_sources(work.bound),
             silent=_silent(mine),
             gone=_gone(known),
+            late=_late(work, known, made),
             waiting=sum(int(one["rows"]) for one in lately.values()),
             estimates=estimates,
             promised=float("nan") if promised is None else float(promised),
@@ -139,6 +141,20 @@ def _silent(mine: Mapping[str, Any]) -> tuple[float, float] | None:
     """Rows whose outcome is known, and those whose outcome is not, each customer once a horizon."""
     parts = [one["silent"] for one in mine.values() if "silent" in one and not one.get("blind")]
     return (float(sum(a for a, _ in parts)), float(sum(b for _, b in parts))) if parts else None
+
+
+def _late(work: Work, known: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """By source: cohorts that wait for its next delivery, and those that were worked out without."""
+    found: dict[str, tuple[int, int]] = {}
+    for fact in known.values():
+        if "late" in fact:
+            waits, without = found.get(fact["late"], (0, 0))
+            found[fact["late"]] = waits, without + 1
+    waiting = [key for key in work.waiting if key in made] if work.now >= work.until else []
+    if waiting:
+        source = work.delivered()[1]
+        found[source] = len(waiting), found.get(source, (0, 0))[1]
+    return found
 
 
 def _gone(known: Mapping[str, Any]) -> dict[str, int]:

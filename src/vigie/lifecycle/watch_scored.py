@@ -19,7 +19,7 @@ from vigie.lifecycle.recorded import in_segment, not_in_lake
 from vigie.lifecycle.rollout import holdout_of
 from vigie.lifecycle.ship import TABLE
 from vigie.lifecycle.texts import bundle_texts
-from vigie.watch.cohorts import Length, cohort_of
+from vigie.watch.cohorts import Length, cohort_of, untouched
 
 if TYPE_CHECKING:
     import polars as pl
@@ -345,3 +345,28 @@ def _computed(
         texts=bundle_texts(project, bundle.texts),
     )  # fmt: skip
     return dict(found.columns)
+
+
+def stays_of(frame: pl.DataFrame) -> float:
+    """Of the customers of a cohort who are not held out, the share that was not given to a challenger."""
+    drawn = int(frame["arm"].is_in(DRAWN).sum())
+    others = int((~frame["arm"].is_in([*DRAWN, "holdout"])).sum())
+    return others / (others + drawn) if others else 1.0
+
+
+def challenges(scored: Scored) -> bool:
+    """Whether all rows are of customers who were given to a challenger."""
+    return bool(np.isin(scored.arms, DRAWN).all())
+
+
+def weights_of(scored: Scored, stays: float, held: float) -> tuple[np.ndarray | None, np.ndarray]:
+    """How many rows each row stands for, and which rows count; *held* is the share of customers who were held out.
+
+    The hold-out has the champion's scores: for those whom a challenger acts on nobody stands, so that none of its rows has a weight.
+    """
+    if not held or challenges(scored):
+        return None, np.arange(len(scored))
+    weights = untouched(scored.would_act, scored.acted, held, stays)
+    weights[np.isin(scored.arms, DRAWN)] = 0.0
+    kept = np.flatnonzero(weights > 0)
+    return weights[kept], kept

@@ -79,6 +79,7 @@ class Performance:
         sources: What outcomes are read from, the one that makes them unknown first.
         silent: Rows whose outcome is known, and those whose outcome is not, each customer once a horizon; ``None``: those of *realised*.
         gone: Customers left out since the registry no longer has the version that scored them, by version.
+        late: By source of outcomes: cohorts whose outcomes wait for its next delivery, and those of the window that were worked out without.
         waiting: Customers whose outcome lies ahead.
         estimates: Of cohorts whose outcomes lie ahead, in order.
         promised: Value for each customer that scores as they are promise of the last of them; NaN where it is not known.
@@ -100,6 +101,7 @@ class Performance:
     sources: Sequence[str] = ()
     silent: tuple[float, float] | None = None
     gone: Mapping[str, int] = field(default_factory=dict)
+    late: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     waiting: int = 0
     estimates: Sequence[Estimate] = ()
     promised: float = math.nan
@@ -208,11 +210,17 @@ def _unknown(seen: Performance, realised: Realised, limits: Limits) -> Signal:
     )
     if seen.sources:
         words += f" (it is read from {', '.join(seen.sources)})"
+    for source, (waiting, without) in seen.late.items():
+        if waiting:
+            words += f"; outcomes of {waiting} cohorts wait for a delivery of {source}"
+        if without:
+            words += f"; those of {without} cohorts were worked out without one of {source}, which did not come in time"
     for version, rows in seen.gone.items():
         words += f"; {rows:,} scored by version {version} are left out: the registry no longer has it"
     return _signal(
         seen, Area.PERFORMANCE, UNKNOWN_OUTCOMES, f"{seen.sources[0]}.outcome" if seen.sources else "outcomes", size=share, limit=limits.unknown,
-        evidence=chance, rings=rings, words=words, details={"sources": list(seen.sources), "unknown": realised.unknown, "rows": realised.rows, "waiting": seen.waiting, "gone": dict(seen.gone)},
+        evidence=chance, rings=rings, words=words, details={"sources": list(seen.sources), "unknown": realised.unknown, "rows": realised.rows, "waiting": seen.waiting, "gone": dict(seen.gone),
+                 "late": {source: list(counts) for source, counts in seen.late.items()}},
     )  # fmt: skip
 
 
