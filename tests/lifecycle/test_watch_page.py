@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_watch_performance import HORIZON, START, N, project_in
+from scored_shop import HORIZON, START, N, project_in
 
 from vigie.cli.program import program
 from vigie.clock import DAY, FixedClock, iso
