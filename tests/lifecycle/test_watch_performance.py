@@ -429,16 +429,22 @@ def test_settings_that_cannot_be_meant(tmp_path: Path, line: str, match: str) ->
         opening()
 
 
-def test_weeks(tmp_path: Path) -> None:
+def test_weeks_are_worked_out_anew_where_there_were_days(tmp_path: Path) -> None:
     project = project_in(tmp_path / "weeks", until=14)
+    ledger, now = ledger_of(project), START + 22 * DAY
+    before = performance_signals(project, ledger, "churn", now)
     toml = tmp_path / "weeks" / "vigie.toml"
     toml.write_text(toml.read_text() + '[watch.performance]\ncohort = "week"\n')
-    project = Project.open(tmp_path / "weeks", "", project.clock)
-    ledger = ledger_of(project)
-    update_performance(project, ledger, "churn", START + 22 * DAY)
-    facts = ledger.facts(topic_of("churn"))
+    weeks = Project.open(tmp_path / "weeks", "", project.clock)
+    signals = performance_signals(weeks, ledger, "churn", now)
+    facts = ledger.facts(topic_of("churn", "week"))
     assert {key: fact["by"]["1"]["rows"] for key, fact in facts.items()} == {"2026-01-05": N, "2026-01-12": N}
-    assert not math.isnan(ledger.facts(estimates_topic("churn"))["2026-01-12"]["1"]["estimate"]["figures"]["auc"][0])
+    # A customer counts once a week, and by no day besides.
+    assert by_subject(signals, "VGW202")["value"].details["rows"] == 2 * N
+    estimates = ledger.facts(estimates_topic("churn", "week"))
+    assert not math.isnan(estimates["2026-01-12"]["1"]["estimate"]["figures"]["auc"][0])
+    assert by_subject(before, "VGW202")["value"].details["rows"] == 14 * N
+    assert [repr(one) for one in performance_signals(project, ledger, "churn", now)] == [repr(one) for one in before]
 
 
 def test_batches_count_with_inputs_that_are_computed_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vigie.lifecycle.decision_money import Money
 from vigie.lifecycle.project import Project
 from vigie.lifecycle.watch_deliveries import last_delivery, outcome_sources
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
-from vigie.watch.cohorts import Cohort, cohort_of, cohort_of_key, first_in_block, group_of
+from vigie.watch.cohorts import Cohort, Length, cohort_of, cohort_of_key, first_in_block, group_of
 from vigie.watch.realised import GROUPS, Tally, figures_of, tally
 
 if TYPE_CHECKING:
@@ -45,21 +45,22 @@ CLOCK = "clock"
 """Key of the fact that says up to when all is learned. Whatever is learned is written over the one that was read, or not at all."""
 
 
-def topic_of(score: str) -> str:
-    """Topic of the facts about matured cohorts, by the first day of each."""
-    return f"performance {score}"
+def topic_of(score: str, length: Length = "day") -> str:
+    """Topic of the facts about matured cohorts, by the first day of each. Days and weeks have topics of their own: their rows are the same."""
+    return f"performance {score}{_BY[length]}"
 
 
-def estimates_topic(score: str) -> str:
+def estimates_topic(score: str, length: Length = "day") -> str:
     """Topic of the estimates, as they were made when each cohort was over."""
-    return f"estimates {score}"
+    return f"estimates {score}{_BY[length]}"
 
 
-def state_topic(score: str) -> str:
+def state_topic(score: str, length: Length = "day") -> str:
     """Topic of what was learned of each version, and of the moment up to which it was."""
-    return f"performance state {score}"
+    return f"performance state {score}{_BY[length]}"
 
 
+_BY: Mapping[Length, str] = {"day": "", "week": " by week"}
 LEARNED = ("groups", "bets", "silent", "checks", "said")
 """What was learned of a cohort, and stays where it is worked out again."""
 
@@ -132,7 +133,11 @@ class Work:
         self.bound: Score = declared.bound(self.schema)
         self.horizon = self.bound.horizon.microseconds if self.bound.horizon else 0
         self.money = Money(project, score)
-        state = ledger.facts(state_topic(score))
+        length = policy.cohort
+        self.topic, self.estimates, self.state = (
+            topic(score, length) for topic in (topic_of, estimates_topic, state_topic)
+        )
+        state = ledger.facts(self.state)
         self.clock: Mapping[str, Any] = state.get(CLOCK, {})
         self.until = int(self.clock.get("until", 0))
         self.writes: dict[str, dict[str, dict[str, Any]]] = {}
@@ -246,7 +251,7 @@ class Work:
             said = expected_of(p, act, sums, weights)
             fact[scored.version] = {"rows": len(scored), "estimate": made.to_data(), "said": _told(said)}
         if fact:
-            self.writes.setdefault(estimates_topic(self.score), {})[cohort.key] = fact
+            self.writes.setdefault(self.estimates, {})[cohort.key] = fact
         return bool(fact)
 
     # -- a cohort whose outcomes are mature ----------------------------------------------------------------------------------
@@ -285,7 +290,7 @@ class Work:
             told["bets"] = {name: one.to_data() for name, one in version.bets.items()}
             self.changed.add(scored.version)
             fact[scored.version] = told
-        self.writes.setdefault(topic_of(self.score), {})[cohort.key] = {
+        self.writes.setdefault(self.topic, {})[cohort.key] = {
             "by": fact,
             "gone": self._known(frame)[1],
             "tables": self._sources(),
@@ -293,14 +298,14 @@ class Work:
         }
         came, source = self.delivered()
         if came < cohort.mature_at(self.horizon):
-            self.writes[topic_of(self.score)][cohort.key]["late"] = source
+            self.writes[self.topic][cohort.key]["late"] = source
         assert self._seen is not None
         self._seen |= dict.fromkeys(frame["customer"].to_list(), cohort.begin)
         return True
 
     def _estimated(self, cohort: Cohort) -> Mapping[str, Any]:
         """What was estimated of a cohort, by version."""
-        topic = estimates_topic(self.score)
+        topic = self.estimates
         written = self.writes.get(topic, {}).get(cohort.key)
         return written or self.ledger.facts(topic, cohort.key, f"{cohort.key}~").get(cohort.key, {})
 
@@ -413,7 +418,7 @@ class Work:
             clock["waiting"] = list(waiting)
         if clock == self.clock and not self.writes and not self.changed:
             return True
-        topic = state_topic(self.score)
+        topic = self.state
         state = {f"version {one}": self.versions[one].to_data() for one in sorted(self.changed)}
         facts = {**self.writes, topic: {**state, CLOCK: clock}}
         if not self.ledger.put_facts_over(topic, CLOCK, self.clock, self.now, facts):
@@ -422,14 +427,14 @@ class Work:
         self.writes.clear()
         self.changed.clear()
         if until >= self.now:
-            for one in (topic_of(self.score), estimates_topic(self.score)):
+            for one in (self.topic, self.estimates):
                 self.ledger.drop_facts(one, cohort_of(self.now - KEPT).key)
         return True
 
     def again(self) -> int:
         """Work out again the cohorts to which late events may have come; how many that were. What was learned of them stays."""
         first = cohort_of(self.now - self.horizon - self.policy.grace, self.policy.cohort)
-        known = self.ledger.facts(topic_of(self.score), first.key)
+        known = self.ledger.facts(self.topic, first.key)
         done = 0
         for key, fact in known.items():
             if fact["tables"] == self._sources():
@@ -446,7 +451,7 @@ class Work:
                     **told,
                     **{one: before[one] for one in LEARNED if one in before},
                 }
-            self.ledger.put_facts(topic_of(self.score), self.now, {key: {**fact, "by": by, "tables": self._sources()}})
+            self.ledger.put_facts(self.topic, self.now, {key: {**fact, "by": by, "tables": self._sources()}})
             done += 1
         return done
 

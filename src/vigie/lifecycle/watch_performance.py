@@ -10,7 +10,7 @@ import numpy as np
 from vigie.clock import DAY
 from vigie.errors import RegistryError
 from vigie.lifecycle.project import Project
-from vigie.lifecycle.watch_cohorts import Work, estimates_topic, topic_of, update_performance
+from vigie.lifecycle.watch_cohorts import Work, update_performance
 from vigie.lifecycle.watch_deliveries import outcome_sources
 from vigie.lifecycle.watch_performance_policy import PerformancePolicy, performance_policy
 from vigie.lifecycle.watch_scored import versions_there
@@ -60,10 +60,10 @@ def _signals(project: Project, ledger: Ledger, score: str, now: int, policy: Per
     work = Work(project, ledger, score, now, policy)
     horizon = work.horizon
     last = cohort_of(now - horizon, policy.cohort).begin
-    known = ledger.facts(topic_of(score), cohort_of(last - policy.window, policy.cohort).key, cohort_of(last).key)
+    known = ledger.facts(work.topic, cohort_of(last - policy.window, policy.cohort).key, cohort_of(last).key)
     # Of cohorts that are over at that moment, also where later ones are known.
     today, ahead = cohort_of(now, policy.cohort).key, cohort_of(now - horizon - DAY, policy.cohort).key
-    made = ledger.facts(estimates_topic(score), min(ahead, cohort_of(now - RATE, policy.cohort).key), today)
+    made = ledger.facts(work.estimates, min(ahead, cohort_of(now - RATE, policy.cohort).key), today)
     version = _version_of(project, score, known, {key: fact for key, fact in made.items() if key >= ahead})
     if version is None:
         return []

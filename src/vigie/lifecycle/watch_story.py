@@ -358,8 +358,8 @@ def _came(project: Project, ledger: Ledger, score: str, begin: int, now: int) ->
     length, bound = performance_policy(project).cohort, project.score(score).horizon
     horizon = bound.microseconds if bound is not None else 0
     first, last = cohort_of(begin, length).key, cohort_of(now, length).key
-    known = ledger.facts(performance_topic(score), first, last)
-    made = ledger.facts(estimates_topic(score), first, last)
+    known = ledger.facts(performance_topic(score, length), first, last)
+    made = ledger.facts(estimates_topic(score, length), first, last)
     found = []
     for key in sorted({*known, *made}):
         cohort = cohort_of_key(key, length)
