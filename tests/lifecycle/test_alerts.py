@@ -29,7 +29,7 @@ from vigie.lifecycle.alerts import channels_of, send_alerts
 from vigie.lifecycle.incidents import act, follow, standing_of
 from vigie.lifecycle.rollout import ledger_of
 from vigie.watch import Area, Signal
-from vigie.watch.incident import acknowledge, snooze
+from vigie.watch.incident_actions import acknowledge, snooze
 
 HOUR = DAY // 24
 NOW = BEGIN + 40 * DAY

@@ -23,7 +23,8 @@ from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.rollout_follow import Follower
 from vigie.serving import Served
 from vigie.serving.incident_metrics import IncidentMetrics
-from vigie.watch.incident import Standing, acknowledge, folded, snooze
+from vigie.watch.incident import Standing, folded
+from vigie.watch.incident_actions import acknowledge, snooze
 from vigie.watch.signal import Area
 
 NOW = parse_moment("2026-05-04")

@@ -31,7 +31,7 @@ from vigie.lifecycle.watching import watch_once
 from vigie.serving.metrics import SECONDS, STATUSES
 from vigie.serving.traffic import BEFORE_500, STATUS_KEY, TOPIC, Traffic, hour_key, hours_of
 from vigie.watch.anomaly_codes import CODES
-from vigie.watch.incident import acknowledge
+from vigie.watch.incident_actions import acknowledge
 from vigie.watch.season import HOUR
 
 

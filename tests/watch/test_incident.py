@@ -18,12 +18,10 @@ from vigie.watch.incident import (
     Move,
     Policy,
     Standing,
-    acknowledge,
     folded,
     next_moves,
-    resolve,
-    snooze,
 )
+from vigie.watch.incident_actions import acknowledge, resolve, snooze
 from vigie.watch.incident_times import times
 from vigie.watch.suspects import Deployment, grouped, suspects
 

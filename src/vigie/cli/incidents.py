@@ -113,7 +113,7 @@ def show(name: Name, project: Folder = Path(), environment: Environment = None) 
 @group.command()
 def ack(name: Name, reason: Why = "", by: By = "", project: Folder = Path(), environment: Environment = None) -> None:
     """Take it on: it is not told again unless it gets worse."""
-    from vigie.watch.incident import acknowledge
+    from vigie.watch.incident_actions import acknowledge
 
     done = _act(name, project, environment, lambda who: lambda standing: acknowledge(standing, name, who, reason), by)
     screen.say(f"{done.id} is taken on")
@@ -131,7 +131,7 @@ def snooze(
     """Nobody hears of it for a while, unless it gets worse."""
     from vigie.definition.window import Window
     from vigie.errors import DefinitionError, SettingsError
-    from vigie.watch import incident
+    from vigie.watch import incident_actions
 
     try:
         window = Window.parse(length).microseconds
@@ -139,7 +139,11 @@ def snooze(
         raise SettingsError(f"--for {length!r} is not a length of time", remedy="write 4h, 2d or 30m") from error
     until = open_project(project, environment).clock.now() + window
     done = _act(
-        name, project, environment, lambda who: lambda standing: incident.snooze(standing, name, until, who, reason), by
+        name,
+        project,
+        environment,
+        lambda who: lambda standing: incident_actions.snooze(standing, name, until, who, reason),
+        by,
     )
     screen.say(f"{done.id} is quiet until {iso(until)[:16]} UTC")
 
@@ -149,10 +153,14 @@ def resolve(
     name: Name, reason: Why = "", by: By = "", project: Folder = Path(), environment: Environment = None
 ) -> None:
     """Say that it is over. Incidents end by themselves once nothing of them rings for a while."""
-    from vigie.watch import incident
+    from vigie.watch import incident_actions
 
     done = _act(
-        name, project, environment, lambda who: lambda standing: incident.resolve(standing, name, who, reason), by
+        name,
+        project,
+        environment,
+        lambda who: lambda standing: incident_actions.resolve(standing, name, who, reason),
+        by,
     )
     screen.say(f"{done.id} is over")
 

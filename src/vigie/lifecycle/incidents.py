@@ -117,7 +117,7 @@ def act(ledger: Ledger, score: str, now: int, move: Callable[[Standing], Move]) 
         ledger: Where incidents are kept.
         score: Whose.
         now: µs UTC.
-        move: From what the ledger says to what should be written, such as :func:`~vigie.watch.incident.acknowledge`.
+        move: From what the ledger says to what should be written, such as :func:`~vigie.watch.incident_actions.acknowledge`.
 
     Returns:
         The incident afterwards.
