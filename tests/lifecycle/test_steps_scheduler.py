@@ -73,6 +73,7 @@ class Stage:
     told: list[tuple[str, str, str]] = field(default_factory=list)
     people_told: list[list[str]] = field(default_factory=list)
     tells: list[Fake] = field(default_factory=list)
+    refuses: int = 0
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -87,6 +88,9 @@ class Stage:
             if piece.step == "tell":
                 self.people_told.append(command)
                 return self.tells.pop(0) if self.tells else Fake(piece, command, code=0)
+            if self.refuses:
+                self.refuses -= 1
+                raise OSError(12, "no memory")
             self.begun.append(Fake(piece, command))
             return self.begun[-1]
 
@@ -226,6 +230,19 @@ def test_people_are_told_again_until_they_are(tmp_path: Path, monkeypatch: pytes
     again = stage.scheduler()  # it does not know whether the one before came to it
     again.tick()
     assert len(stage.people_told) == 4
+
+
+def test_a_step_that_the_system_cannot_start_has_failed_and_is_tried_again(hourly: Stage) -> None:
+    hourly.refuses = 1
+    scheduler = hourly.scheduler()
+    scheduler.tick()
+    hourly.pass_(scheduler, HOUR)
+    assert hourly.states("ingest") == [("01:00", "failed")] and scheduler.failed == ["ingest"]
+    assert "cannot be started: no memory" in hourly.told[-1][2]
+    hourly.pass_(scheduler, MINUTE)
+    hourly.begun[0].code = 0
+    hourly.pass_(scheduler, 0)
+    assert hourly.states("ingest") == [("01:00", "done")] and scheduler.failed == []
 
 
 def test_what_always_fails_is_given_up_however_often_it_is_due(tmp_path: Path) -> None:

@@ -232,10 +232,13 @@ class Scheduler:
             steps_runs.put(self._ledger, going.piece, [run], now)
             over = run.state == steps_runs.DONE and bool(steps_runs.given_up(self._known(going.piece)))
             self._news |= over or run.state == steps_runs.GIVEN_UP
-            self.failed = [one for one in self.failed if one != name] + [name] * (run.state != steps_runs.DONE)
+            self._note_failed(name, run)
             self._drop(name)
             self._give_back(going.piece)
-            self._tell(going, run, code)
+            self._tell(name, run, code)
+
+    def _note_failed(self, name: str, run: Run) -> None:
+        self.failed = [one for one in self.failed if one != name] + [name] * (run.state != steps_runs.DONE)
 
     def _drop(self, name: str) -> None:
         del self._going[name]
@@ -254,9 +257,9 @@ class Scheduler:
 
     def _todo(self, piece: Piece, schedule: Schedule, now: int, alive: frozenset[int]) -> list[Todo]:
         seen, runs = self._since(piece, now), self._known(piece)
-        in_time = due(schedule, max([seen, *(run.slot for run in runs)]), now, self._late)
-        if in_time:
-            self._noticed[piece.name] = in_time[-1]
+        if schedule.catch_up == "none":
+            in_time = due(schedule, max([seen, *(run.slot for run in runs)]), now, self._late)
+            self._noticed[piece.name] = max([self._noticed.get(piece.name, 0), *in_time])
         noticed = self._noticed.get(piece.name, 0)
         return steps_runs.todo(piece, schedule, runs, seen, now, alive, noticed=noticed, late=self._late)
 
@@ -313,7 +316,16 @@ class Scheduler:
                 continue
             again = f", try {run.tries} of {schedule.tries}" if run.tries > 1 else ""
             self._told("info", piece.name, f"run of {iso(run.slot)} begins{again}")
-            step = self._begin(piece, piece.command(self._as_of(todo)))
+            try:
+                step = self._begin(piece, piece.command(self._as_of(todo)))
+            except OSError as error:  # no memory, no more processes: what goes on goes on
+                why = f"cannot be started: {error.strerror or error}"
+                failed = steps_runs.ended(run, schedule, 1, why, now)
+                steps_runs.put(self._ledger, piece, [failed], now)
+                self._news |= failed.state == steps_runs.GIVEN_UP
+                self._note_failed(piece.name, failed)
+                self._tell(piece.name, failed, 1)
+                continue
             self._going[piece.name] = _Going(piece, schedule, run, step, stopwatch())
         if piece.name not in self._going:
             self._give_back(piece)
@@ -335,18 +347,20 @@ class Scheduler:
             if code == 0:
                 self._tell_pause = TELL_PAUSE
             else:
-                why = (
-                    f"took longer than {TELL_LONGEST:g} s"
-                    if self._tell_stopped
-                    else telling.said or f"exit code {code}"
-                )
-                words = f"who is to be told of steps that were given up is not ({why}); again in {self._tell_pause:g} s"
-                self._told("error", "tell", words)
-                self._news, self._tell_again = True, stopwatch() + self._tell_pause
-                self._tell_pause = min(2 * self._tell_pause, TELL_LONGEST_PAUSE)
+                late = f"took longer than {TELL_LONGEST:g} s"
+                self._tell_later(late if self._tell_stopped else telling.said or f"exit code {code}")
         if self._news and stopwatch() >= self._tell_again:
             self._news, self._tell_since, self._tell_stopped = False, stopwatch(), False
-            self._telling = self._begin(Piece("tell"), ["schedule", "tell"])
+            try:
+                self._telling = self._begin(Piece("tell"), ["schedule", "tell"])
+            except OSError as error:
+                self._tell_later(f"cannot be started: {error.strerror or error}")
+
+    def _tell_later(self, why: str) -> None:
+        words = f"who is to be told of steps that were given up is not ({why}); again in {self._tell_pause:g} s"
+        self._told("error", "tell", words)
+        self._news, self._tell_again = True, stopwatch() + self._tell_pause
+        self._tell_pause = min(2 * self._tell_pause, TELL_LONGEST_PAUSE)
 
     # -- small things ------------------------------------------------------------------------------------------------
 
@@ -384,18 +398,18 @@ class Scheduler:
         self._held.pop(piece.name, None)
         self._ledger.lease(f"run {piece.name}", self._holder, now, now - 1)
 
-    def _tell(self, going: _Going, run: Run, code: int) -> None:
+    def _tell(self, name: str, run: Run, code: int) -> None:
         seconds = (run.ended - run.began) / 1e6
         if run.state == steps_runs.DONE:
-            self._told("info", going.piece.name, f"run of {iso(run.slot)} done in {seconds:.1f} s")
+            self._told("info", name, f"run of {iso(run.slot)} done in {seconds:.1f} s")
             return
         why = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         words = f"run of {iso(run.slot)} failed ({why}): {run.said}"
         if run.state == steps_runs.GIVEN_UP:
             words = f"run of {iso(run.slot)} given up after {run.tries} tries ({why}): {run.said}"
-            self._told("error", going.piece.name, words)
+            self._told("error", name, words)
         else:
-            self._told("warning", going.piece.name, f"{words}; again at {iso(run.next)}")
+            self._told("warning", name, f"{words}; again at {iso(run.next)}")
 
     def _pause(self, now: int) -> float:
         """Until the next slot or try, a renewal of leases at the latest."""
