@@ -154,6 +154,20 @@ def test_steps_that_are_due_together_are_one_dag_and_follow_each_other(project: 
     assert (tasks["ingest"].given["retries"], tasks["ingest"].given["retry_delay"].total_seconds()) == (4, 120)
 
 
+def test_how_missed_slots_are_made_up_for_takes_nothing_apart_that_need_not_be(project: Project, airflow: None) -> None:
+    def dags(catch_up: str) -> set[str]:
+        text = TOML.replace("[schedule.score]\n", f'[schedule.score]\ncatch_up = "{catch_up}"\n')
+        (project.settings.root / "vigie.toml").write_text(text)
+        Task.made.clear()
+        again = at("2026-03-02T10:00:00", project.settings.root)
+        exec(compile(airflow_text(again), "vigie_steps.py", "exec"), {})
+        assert "my_shop_ingest_score_retrain.asl.json" in step_functions(again, at="/p")
+        return {task.dag.given["dag_id"] for task in Task.made}
+
+    assert "my_shop_ingest_score_retrain" in dags("none")
+    assert {"my_shop_ingest_retrain", "my_shop_score"} <= dags("all")
+
+
 AIRFLOW = "3.3.2"
 LOAD = """
 import json, sys

@@ -72,7 +72,8 @@ def definitions(
     assets = made.all(cohorts_since)
     jobs = {step: _job(dg, step, keys, STEPS.index(step)) for step, keys in made.keys.items() if keys}
     timed, chains = [], []
-    for together in due_together(list(schedules.values()), caught_up=False):
+    # How missed slots are made up for is Dagster's affair but where a sensor stands for a schedule.
+    for together in due_together(list(schedules.values()), lambda one: cron_of(one) is None and one.catch_up):
         chain = _chain(dg, [one.step for one in together if one.step in jobs], made, jobs)
         if chain:
             chains.append(chain)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,8 +60,12 @@ class Group:
         return next(one for one in self.schedules if one.step == step)
 
 
-def groups_of(project: Project) -> list[Group]:
+def groups_of(project: Project, apart: Callable[[Schedule], object]) -> list[Group]:
     """What is due together in a project.
+
+    Args:
+        project: Its settings say when.
+        apart: Schedules of which it says something different are apart all the same.
 
     Raises:
         SettingsError: Nothing is scheduled, or ``[schedule]`` cannot be meant.
@@ -75,7 +79,7 @@ def groups_of(project: Project) -> list[Group]:
         )
     return [
         Group(together, tuple(piece for one in together for piece in pieces_of(project, one.step)))
-        for together in due_together(schedules)
+        for together in due_together(schedules, apart)
     ]
 
 
@@ -136,7 +140,7 @@ def airflow_text(project: Project, *, at: str | None = None, program: str = "vig
     Raises:
         SettingsError: Nothing is scheduled, or ``[schedule]`` cannot be meant.
     """
-    name, groups = _slug(project.settings.root.name), groups_of(project)
+    name, groups = _slug(project.settings.root.name), groups_of(project, lambda one: one.catch_up == "all")
     parts = [_HEAD.format(project=name, mark=MARK)]
     if any(cron_of(group.schedules[0]) is None for group in groups):
         parts.append(_EVERY)
@@ -200,7 +204,7 @@ def step_functions(project: Project, *, at: str, program: str = "vigie") -> dict
     """
     name, files, schedules = _slug(project.settings.root.name), dict[str, Any](), list[dict[str, Any]]()
     place = Piece("ingest").place(at, project.settings.environment)
-    for group in groups_of(project):
+    for group in groups_of(project, lambda _: ""):  # EventBridge makes up for nothing
         machine = f"{name}_{group.name}"
         files[f"{machine}.asl.json"] = _machine(group, place, program)
         first = group.schedules[0]

@@ -14,7 +14,7 @@ remembered, so the same question has the same answer in every process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -106,19 +106,19 @@ def cron_of(schedule: Schedule) -> str | None:
     return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
 
 
-def due_together(schedules: Sequence[Schedule], *, caught_up: bool = True) -> list[tuple[Schedule, ...]]:
+def due_together(schedules: Sequence[Schedule], apart: Callable[[Schedule], object]) -> list[tuple[Schedule, ...]]:
     """The schedules, those with the same slots together, each group in their order.
 
     Args:
         schedules: Of a project.
-        caught_up: Whether those that make up for missed slots otherwise are apart also where a cron text has their slots.
+        apart: Those of which it says something different are apart all the same.
     """
     groups: dict[tuple[object, ...], list[Schedule]] = {}
     for one in schedules:
         cron = cron_of(one)
         when = one.every if cron is None else " ".join(cron.lower().split())
         zone = one.zone if one.cron else "UTC"
-        groups.setdefault((when, zone, one.catch_up if caught_up or cron is None else ""), []).append(one)
+        groups.setdefault((when, zone, apart(one)), []).append(one)
     return [tuple(group) for group in groups.values()]
 
 
