@@ -17,6 +17,7 @@ from vigie.clock import DAY, FixedClock, parse_moment
 from vigie.errors import RegistryError, SettingsError
 from vigie.journal import PredictionJournal
 from vigie.journal.ledger import Ledger
+from vigie.lifecycle import watch_scored
 from vigie.lifecycle.incidents import follow, standing_of
 from vigie.lifecycle.ingest import ingest_sources
 from vigie.lifecycle.playbooks import playbook
@@ -24,7 +25,7 @@ from vigie.lifecycle.project import Project
 from vigie.lifecycle.rollout import ledger_of
 from vigie.lifecycle.ship import ship
 from vigie.lifecycle.watch_cohorts import Work, estimates_topic, state_topic, topic_of, update_performance
-from vigie.lifecycle.watch_performance import customers_a_day, performance_signals
+from vigie.lifecycle.watch_performance import performance_signals
 from vigie.lifecycle.watch_performance_policy import performance_policy
 from vigie.lifecycle.watch_scored import frame_between, held_share
 from vigie.registry.record import TrainingRun
@@ -78,9 +79,10 @@ def test_what_scores_promised_is_what_came(calm: Project) -> None:
     assert first["rows"] == N and set(first["segments"]) == {"high", "low"}
 
 
-def test_each_cohort_is_worked_out_once(calm: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_cohort_is_worked_out_once(calm: Project) -> None:
     now = START + (DAYS + HORIZON) * DAY
     ledger = ledger_of(calm)
+    update_performance(calm, ledger, "churn", now)
     before = ledger.facts(topic_of("churn"))
     assert update_performance(calm, ledger, "churn", now) == 0
     assert ledger.facts(topic_of("churn")) == before
@@ -204,26 +206,6 @@ def test_a_run_over_the_base_has_the_hold_out_that_it_was_made_with(tmp_path: Pa
     assert held_share(rows) == 0.3 and 0.2 < (rows["arm"] == "holdout").mean() < 0.4
 
 
-@pytest.mark.parametrize(
-    ("rows", "share"),
-    [
-        ([("champion", 1.0, "")], 0.0),
-        ([("champion", 0.95, "")], 0.05),
-        ([("champion", 0.95, ""), ("holdout", 0.05, "")], 0.05),
-        # It was turned on within the day.
-        ([("champion", 1.0, ""), ("champion", 0.95, ""), ("holdout", 0.05, "")], 0.0),
-        ([("champion", 0.72, "r"), ("challenger", 0.18, "r"), ("holdout", 0.1, "r")], 0.1),
-        ([("champion", 0.72, "r"), ("fallback", 0.18, "r")], 0.1),
-        ([("champion", 0.8, "r"), ("challenger", 0.2, "r")], 0.0),
-    ],
-)
-def test_the_share_held_out_is_that_of_the_record(rows: list[tuple[str, float, str]], share: float) -> None:
-    import polars as pl
-
-    frame = pl.DataFrame(rows, schema=["arm", "assignment_probability", "rollout"], orient="row")
-    assert held_share(frame) == share
-
-
 def test_a_version_that_is_gone_blinds_nobody_to_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.tracking import MlflowClient
 
@@ -341,7 +323,7 @@ def test_what_never_comes_is_not_waited_for_longer_than_grace(tmp_path: Path) ->
     assert "2 cohorts were worked out without one of orders" in one.words
 
 
-def test_late_events_are_taken_in_for_a_while(tmp_path: Path) -> None:
+def test_late_events_are_taken_in_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_in(tmp_path / "late", until=3)
     ledger = ledger_of(project)
     now = START + 10 * DAY
@@ -350,12 +332,21 @@ def test_late_events_are_taken_in_for_a_while(tmp_path: Path) -> None:
     lines = "".join(f"c{i},2026-01-08T12:00:00\n" for i in range(N))
     (tmp_path / "late" / "orders_late.csv").write_text("id,at\n" + lines)
     ingest_sources(project)
-    assert update_performance(project, ledger, "churn", now) == 3
+    read: list[int] = []
+    monkeypatch.setattr(
+        watch_scored, "frame_between", lambda *a, **k: read.append(a[3] - a[2]) or frame_between(*a, **k)
+    )
+    assert update_performance(project, ledger, "churn", now) == 3 and read == [3 * DAY]
     after = ledger.facts(topic_of("churn"))["2026-01-07"]["by"]["1"]
     assert _positives(before) > 0 and _positives(after) == 0
     (tmp_path / "late" / "orders_later.csv").write_text("id,at\nc1,2026-01-08T13:00:00\n")
     ingest_sources(project)
-    assert update_performance(project, ledger, "churn", now + 8 * DAY) == 0
+    assert [update_performance(project, ledger, "churn", now + later) for later in (DAY // 2, DAY, DAY, 8 * DAY)] == [
+        0,
+        3,
+        0,
+        0,
+    ]
 
 
 def _positives(fact: dict[str, dict[str, list[float]]]) -> float:
@@ -384,27 +375,6 @@ def test_a_customer_counts_once_a_day_and_the_lake_says_the_same_as_the_journal(
     ship(project)
     update_performance(project, two, "churn", now)
     assert one.facts(topic_of("churn")) == two.facts(topic_of("churn"))
-
-
-@pytest.mark.parametrize(
-    ("every", "count", "since", "rate"),
-    [(1, 40, 1, 700.0), (7, 8, 3, 100.0), (30, 3, 10, 700 / 30), (30, 1, 25, 700 / 24), (1, 1, 1, 700.0)],
-)
-def test_customers_a_day_are_those_of_the_time_that_runs_stand_for(
-    every: int, count: int, since: int, rate: float
-) -> None:
-    runs = {START + i * every * DAY: 700 for i in range(count)}
-    now = max(runs) + since * DAY
-    assert customers_a_day(runs, [*runs], DAY, now) == pytest.approx(rate)
-    # A version that had the last run alone: the runs before say how often there is one.
-    if count > 2:
-        assert customers_a_day({max(runs): 700}, [*runs], DAY, now) == pytest.approx(rate)
-    assert customers_a_day({}, [], DAY, now) == 0
-
-
-def test_weekdays_are_a_week() -> None:
-    runs = {START + day * DAY: 700 for day in range(28) if day % 7 < 5}
-    assert customers_a_day(runs, [*runs], DAY, START + 28 * DAY) == pytest.approx(500, rel=0.08)
 
 
 def test_nothing_predicted_says_nothing(tmp_path: Path) -> None:

@@ -215,12 +215,11 @@ class Work:
 
         return earliest(self.project, self.score)
 
-    def _frame(self, kind: str, cohort: Cohort) -> pl.DataFrame | None:
-        """Predictions of a cohort; ``None`` where there are none. Cohorts are asked for in order, and read many at once."""
+    def _frame(self, kind: str, cohort: Cohort, last: int) -> pl.DataFrame | None:
+        """Predictions of a cohort; ``None`` where there are none. Cohorts are asked for in order, and read many at once, up to that of *last*, µs."""
         from vigie.lifecycle.watch_scored import frame_between
 
         if cohort.begin >= self._read.get(kind, 0):
-            last = self.now - (self.horizon if kind == "mature" else 0)
             length = cohort.end - cohort.begin
             end = min(cohort.begin + AT_ONCE * length, max(cohort.end, cohort_of(last, self.policy.cohort).begin))
             rows = frame_between(self.project, self.score, cohort.begin, end, length=self.policy.cohort)
@@ -237,7 +236,7 @@ class Work:
         from vigie.lifecycle.watch_scored import held_share, scored_of, stays_of, weights_of
         from vigie.watch.estimate import expected_of
 
-        frame = self._frame("over", cohort)
+        frame = self._frame("over", cohort, self.now)
         if frame is None:
             return False
         fact: dict[str, Any] = {}
@@ -261,7 +260,7 @@ class Work:
         from vigie.watch.concept import ALL, Bet, bet
         from vigie.watch.estimate import Estimate
 
-        frame = self._frame("mature", cohort)
+        frame = self._frame("mature", cohort, self.now - self.horizon)
         if frame is None:
             return False
         made = self._estimated(cohort)
@@ -432,16 +431,22 @@ class Work:
         return True
 
     def again(self) -> int:
-        """Work out again the cohorts to which late events may have come; how many that were. What was learned of them stays."""
-        first = cohort_of(self.now - self.horizon - self.policy.grace, self.policy.cohort)
-        known = self.ledger.facts(self.topic, first.key)
+        """Work out again the cohorts to which late events may have come, each once a day at most; how many that were. What was learned of them stays."""
+        length, grace, today = self.policy.cohort, self.policy.grace, self.now // DAY
+        first = cohort_of(self.now - self.horizon - grace, length)
+        known = self.ledger.facts(self.topic, cohort_of(self.now - self.horizon - 2 * grace, length).key)
+        stale = {
+            cohort_of_key(key, length): fact
+            for key, fact in known.items()
+            # What was not waited for any longer has its time from then on.
+            if (key >= first.key or "late" in fact)
+            and fact["tables"] != self._sources()
+            and fact.get("again", 0) < today
+        }
         done = 0
-        for key, fact in known.items():
-            if fact["tables"] == self._sources():
-                continue
-            cohort = cohort_of_key(key, self.policy.cohort)
-            self._read.pop("again", None)
-            frame = self._frame("again", cohort)
+        self._read.pop("again", None)
+        for cohort, fact in stale.items():
+            frame = self._frame("again", cohort, max(stale).end)
             if frame is None:
                 continue
             by = dict(fact["by"])
@@ -451,7 +456,8 @@ class Work:
                     **told,
                     **{one: before[one] for one in LEARNED if one in before},
                 }
-            self.ledger.put_facts(self.topic, self.now, {key: {**fact, "by": by, "tables": self._sources()}})
+            said = {**fact, "by": by, "tables": self._sources(), "again": today}
+            self.ledger.put_facts(self.topic, self.now, {cohort.key: said})
             done += 1
         return done
 
