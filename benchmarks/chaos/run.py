@@ -2,11 +2,12 @@
 
     python benchmarks/chaos/run.py [--rounds 10] [--folder DIR]
 
-``vigie up`` runs with all five steps due every minute or so (the retraining really trains, judges and registers), while callers ask for
-scores all the time and files with new events arrive. A round kills the API, a worker of it where it has several (from half of the
-rounds on), MLflow, a process of each kind of step at a random moment of its life, the scheduler in the middle of a step, and when
-all of them are back the supervisor, which is started again, as systemd would. In the end it is
-stopped, and what is on record is held against what was sent. Writes ``results.json`` and ``results.md`` beside this file.
+``vigie up`` runs with all five steps due every minute or so (the retraining really trains, judges, registers and releases by a rollout;
+the gate asks for little, so that some pass), while callers ask for scores all the time and files with new events arrive. A round
+kills the API, a worker of it where it has several (from half of the rounds on), MLflow, a process of each kind of step at a random
+moment of its life, the scheduler in the middle of a step, and when all of them are back the supervisor, which is started again, as
+systemd would. In the end it is stopped, and what is on record is held against what was sent. Writes ``results.json`` and
+``results.md`` beside this file.
 """
 
 from __future__ import annotations
@@ -36,8 +37,19 @@ port = 8000
 [retrain]
 when = ["age > 1m"]
 at_most = "1m"
-release = "champion"
 margin = 1.0
+alpha = 0.5
+[rollout]
+shadow = false
+shares = [0.5]
+min_requests = 20
+step_seconds = 30
+bake_seconds = 30
+max_seconds = 300
+score_distance = 1.0
+decision_difference = 1.0
+errors_floor = 0.5
+latency_factor = inf
 [schedule]
 backoff = "1s"
 tries = 5

@@ -578,6 +578,7 @@ def _story(project: Project, ledger: SqliteLedger, wrong: dict[str, int], seen: 
     }
     seen |= {
         "renewals": dict(Counter(line.body["outcome"] for line in lines if line.kind == "ended")),
+        "lines of rollouts": dict(Counter(line.kind for line in ledger.lines("churn"))),
         "incidents": len(incidents.incidents),
     }
 
