@@ -202,4 +202,4 @@ def _version_of(project: Project, score: str, known: Mapping[str, Any], made: Ma
         return champion if champion in there else None
     cohorts = [*(fact["by"] for _, fact in sorted(known.items())), *(fact for _, fact in sorted(made.items()))]
     last = next(found for by in reversed(cohorts) if (found := {v: one for v, one in by.items() if v in there}))
-    return max(last, key=lambda version: int(last[version]["rows"]))
+    return str(max(last, key=lambda version: int(last[version]["rows"])))
