@@ -63,7 +63,9 @@ def told(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     make_project(folder, TOML, trained=False)
     home = folder / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n")
+    (home / "dagster.yaml").write_text(
+        "telemetry:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n"
+    )
     day = iso((SystemClock().now() // DAY - 7) * DAY)[:10]
     done = subprocess.run(
         [str(python), str(Path(__file__).parent / "dagster_story.py"), str(folder), day],

@@ -202,7 +202,7 @@ def test_the_description_shows_how_to_send_events(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
     post = described["paths"]["/v1/events"]["post"]
     assert "orders, visits" in post["description"]
-    assert {"200", "405", "413", "415", "422", "503"} == set(post["responses"])
+    assert {"200", "405", "413", "415", "422", "500", "503"} == set(post["responses"])
     assert "accepted" in described["components"]["schemas"]["EventsAnswer"]["properties"]
 
 
