@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vigie.clock import DAY
+from vigie.data.lake import Version
+from vigie.lifecycle.watch_deliveries import last_delivery
 from vigie.lifecycle.watch_performance import customers_a_day
 from vigie.lifecycle.watch_scored import held_share
 
@@ -50,3 +54,25 @@ def test_customers_a_day_are_those_of_the_time_that_runs_stand_for(
 def test_weekdays_are_a_week() -> None:
     runs = {START + day * DAY: 700 for day in range(28) if day % 7 < 5}
     assert customers_a_day(runs, [*runs], DAY, START + 28 * DAY) == pytest.approx(500, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "counts"),
+    [
+        (5, {"ingest": DAY, "read": 5}, True),
+        (5, {"received": DAY, "read": 5}, True),
+        (5, {}, True),
+        # Nothing happened on that day, or nothing new.
+        (0, {"ingest": DAY, "read": 0, "quarantined": 0}, True),
+        (0, {"ingest": DAY, "read": 7, "quarantined": 0, "duplicates": 7}, True),
+        (0, {"ingest": DAY, "read": 7, "quarantined": 7}, False),
+        (3, {"ingest": DAY, "released": 3}, False),
+        (0, {"erased": 2}, False),
+    ],
+)
+def test_what_is_a_delivery(rows: int, said: dict[str, int], counts: bool) -> None:
+    from types import SimpleNamespace
+
+    lake = SimpleNamespace(has=lambda name: name == "orders", versions=lambda _: [Version(0, DAY, rows, said)])
+    project: Any = SimpleNamespace(lake=lake)
+    assert last_delivery(project, "orders") == (DAY if counts else 0) and last_delivery(project, "visits") == 0

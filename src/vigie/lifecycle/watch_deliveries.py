@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vigie.data.lake import Version
     from vigie.definition import Score
     from vigie.lifecycle.project import Project
 
@@ -19,7 +20,18 @@ def outcome_sources(score: Score) -> list[str]:
 
 
 def last_delivery(project: Project, name: str) -> int:
-    """When rows of a source came last, µs; 0 for never."""
+    """When a source was delivered last, µs; 0 for never.
+
+    A delivery of nothing new is one: on that day nothing happened. What was refused as a whole, or released from quarantine, is none.
+    """
     versions = project.lake.versions(name) if project.lake.has(name) else []
-    moments = (one.metadata.get("ingest", one.metadata.get("received", one.moment)) for one in versions if one.rows > 0)
-    return max(map(int, moments), default=0)
+    return max((_came(one) for one in versions), default=0)
+
+
+def _came(version: Version) -> int:
+    said = version.metadata
+    refused = int(said.get("quarantined", 0))
+    if "released" in said or (refused and refused >= int(said.get("read", 0))):
+        return 0
+    at = said.get("ingest", said.get("received", version.moment if version.rows else 0))
+    return int(at)
