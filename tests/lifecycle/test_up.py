@@ -41,7 +41,7 @@ from vigie.errors import SettingsError
 from vigie.lifecycle.project import CLOCK
 from vigie.lifecycle.supervisor import Service, Supervisor, line_of, only_one, refuse_taken
 from vigie.lifecycle.up import accelerated, keep, plan_up
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from vigie.lifecycle.recorded import recorded
 from vigie.lifecycle.renewal import stream_of
 from vigie.lifecycle.steps import Piece
 from vigie.lifecycle.steps_runs import DONE, ENDED, GIVEN_UP, Run, runs_of
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 PATIENCE = 900.0
 MARK = "VIGIE_CHAOS"

@@ -19,7 +19,7 @@ from vigie.lifecycle.steps import pieces_of
 from vigie.lifecycle.steps_runs import seen_since
 from vigie.lifecycle.steps_schedule import schedules_of
 from vigie.lifecycle.train import train_score
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 DAYS = 330
 TOML = """

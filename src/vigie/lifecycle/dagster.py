@@ -23,7 +23,7 @@ from vigie.lifecycle import dagster_steps as steps
 from vigie.lifecycle.dagster_steps import Made, Place
 from vigie.lifecycle.ingest import placed_sources
 from vigie.lifecycle.steps_schedule import Schedule, cron_of, due, due_together, schedules_of
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 from vigie.watch.signal import Area
 
 if TYPE_CHECKING:

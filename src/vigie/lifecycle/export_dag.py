@@ -18,7 +18,7 @@ from vigie.clock import iso
 from vigie.errors import SettingsError
 from vigie.lifecycle.steps import AFTER, Piece, pieces_of
 from vigie.lifecycle.steps_schedule import Schedule, cron_of, due_together, schedules_of
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 if TYPE_CHECKING:
     from vigie.lifecycle.project import Project

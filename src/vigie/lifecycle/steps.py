@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vigie.clock import iso
 from vigie.errors import SettingsError, did_you_mean
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 if TYPE_CHECKING:
     from vigie.lifecycle.project import Project
@@ -33,7 +33,7 @@ class Piece:
     """What one run does.
 
     Attributes:
-        step: One of :data:`vigie.settings.STEPS`.
+        step: One of :data:`vigie.settings_keys.STEPS`.
         score: Name of the score; empty for what concerns all of them.
     """
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.clock import DAY, iso, parse_moment
 from vigie.lifecycle.steps import AFTER, Piece, pieces_of
 from vigie.lifecycle.steps_schedule import LATE, Schedule, due, slots
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 if TYPE_CHECKING:
     from vigie.journal.ledger import Ledger

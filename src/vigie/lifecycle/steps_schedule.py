@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from vigie.clock import moment_of
 from vigie.errors import DefinitionError, MissingExtraError, SettingsError, did_you_mean
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 
 CatchUp = Literal["last", "all", "none"]
 CATCH_UPS: tuple[CatchUp, ...] = ("last", "all", "none")
@@ -41,7 +41,7 @@ class Schedule:
     """When one step runs.
 
     Attributes:
-        step: One of :data:`vigie.settings.STEPS`.
+        step: One of :data:`vigie.settings_keys.STEPS`.
         every: Time between two slots, µs; they are its multiples since 1970-01-01 UTC. 0 where *cron* says when.
         cron: Five fields, as cron has them; empty where *every* says when.
         zone: Time zone in which *cron* is meant.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vigie.clock import iso
 from vigie.lifecycle.steps import pieces_of
 from vigie.lifecycle.steps_runs import given_up, recent_runs
-from vigie.settings import STEPS
+from vigie.settings_keys import STEPS
 from vigie.watch.anomaly_codes import CODES
 from vigie.watch.signal import Signal
 
