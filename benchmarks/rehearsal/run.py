@@ -165,8 +165,10 @@ def _lay_out_shop(folder: Path, case: Case) -> str:
     opened_at = pl.col("opened_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     world.tables["tickets"].with_columns(opened_at).write_ndjson(folder / "data" / "tickets.jsonl")
     (folder / "shop.py").write_text(Path(declared.__file__).read_text())
-    # No month is like those before it: an input that drifts by construction is left out of watching.
-    (folder / "vigie.toml").write_text(f"{SETTINGS}\n[watch.drift.features]\ncalendar_month = inf\n")
+    # No month is like those before it, and the shop is young: inputs that drift by construction are left out of watching.
+    (folder / "vigie.toml").write_text(
+        f"{SETTINGS}\n[watch.drift.features]\ncalendar_month = inf\ntenure = inf\nemails_opened_days_since_last = inf\n"
+    )
     return str(declared.churn.name)
 
 

@@ -322,6 +322,15 @@ def test_killed_anywhere_it_goes_on_and_finds_the_same(
     assert trained == []
 
 
+def test_releases_and_alarms_are_the_projects_where_nothing_else_is_said(folder: Path, tmp_path: Path) -> None:
+    target = Path(shutil.copytree(folder, tmp_path / "shop"))
+    with (target / "vigie.toml").open("a") as toml:
+        toml.write("[watch.drift]\nfeature = -1\n")
+    project = opened(target, START + 300 * DAY)
+    with pytest.raises(SettingsError, match="feature"):
+        rehearse(project, project.score("churn"), begin=BEGIN, end=END, options=OPTIONS)
+
+
 def test_two_processes_find_what_one_does(project: Project, found: Rehearsal, tmp_path: Path) -> None:
     both = rehearse(
         project, project.score("churn"), begin=BEGIN, end=END, policies=["monthly"], conduct=OPEN, options=OPTIONS,

@@ -194,7 +194,7 @@ def rehearse(
         end: Last moment that is scored, µs.
         policies: Names (:data:`vigie.lifecycle.rehearse_policy.NAMES`); ``never`` is rehearsed in any case.
         step: Time between two looks, µs; whole days.
-        conduct: How releases are made and alarms told.
+        conduct: How releases are made and alarms told; ``None``: as the project does (:func:`conduct_of`).
         options: Of every training (:func:`vigie.lifecycle.rehearse_models.rehearsal_options`).
         workers: Processes.
         changes: Moments at which something changed, where they are known, µs: alarms are then told true from false.
@@ -209,7 +209,7 @@ def rehearse(
         TrainingError: The first model cannot be learned.
     """
     started = stopwatch()
-    conduct = conduct or Conduct()
+    conduct = conduct or conduct_of(project)
     rules = rules_of(policies, project.settings.retrain)
     outside = [one for one in changes if not begin <= one <= end]
     if outside:
