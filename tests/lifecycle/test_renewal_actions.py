@@ -243,8 +243,13 @@ def test_copies_test_in_full_and_are_learned_from_a_few_times(project: Project) 
         assert not a & b
 
 
-def test_batches_are_on_record_too_and_their_hold_out_is_told_by_the_key(project: Project) -> None:
+@pytest.mark.parametrize("now", [HELD, 2 * HELD, 0.0])
+def test_batches_are_on_record_too_and_their_hold_out_is_that_of_their_run(project: Project, now: float) -> None:
     import polars as pl
+
+    toml = project.settings.root / "vigie.toml"
+    toml.write_text(toml.read_text().replace("holdout = 0.2", f"holdout = {now}"))
+    project = Project.open(project.settings.root, "", FixedClock(NOW))
 
     moment, holds = NOW - 40 * DAY, HoldOut("churn", HELD).holds
     everybody = [str(i) for i in range(200)]
@@ -258,8 +263,9 @@ def test_batches_are_on_record_too_and_their_hold_out_is_told_by_the_key(project
             "run": ["x"] * 200,
         }
     )
-    project.lake.append("scores_churn", frame.to_arrow(), metadata={"run": "x"}, moment=moment + 1)
+    project.lake.append("scores_churn", frame.to_arrow(), metadata={"run": "x", "holdout": HELD}, moment=moment + 1)
     found = assignments(project, project.score("churn"), NOW)
+    assert set(found.share.tolist()) == {HELD}
     assert len(found) == 200 and found.held.tolist() == [holds(str(one)) for one in found.customers]
     for one, acted, held, would in zip(found.customers, found.acted, found.held, found.would, strict=True):
         assert would == (gain[one] >= 4) and acted == (would and not held)

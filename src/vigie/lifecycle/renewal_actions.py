@@ -68,7 +68,7 @@ def assignments(project: Project, score: Score, as_of: int) -> Assignments:
 
     holdout = holdout_of(project)
     try:
-        parts = [*_requests(project, score, as_of, holdout), *_batches(project, score, as_of, holdout)]
+        parts = [*_requests(project, score, as_of, holdout), *_batches(project, score, as_of)]
     except pl.exceptions.PolarsError as error:
         raise DataError(f"what was decided cannot be read: {error}", where=f"lake tables of '{score.name}'") from error
     rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(_NAMES, pl.Boolean))
@@ -151,11 +151,11 @@ def _decided(rows: pl.DataFrame, act: str, holdout: float) -> pl.DataFrame:
     )
 
 
-def _batches(project: Project, score: Score, as_of: int, holdout: float) -> list[pl.DataFrame]:
+def _batches(project: Project, score: Score, as_of: int) -> list[pl.DataFrame]:
     """Decisions of batch runs; who was held out is told by the hash of the key, as it was for the batch."""
     import polars as pl
 
-    from vigie.release import HoldOut
+    from vigie.lifecycle.watch_scored import held_out
 
     name = f"{PREFIX}{score.name}"
     if name in project.sources or not project.lake.has(name):
@@ -176,9 +176,7 @@ def _batches(project: Project, score: Score, as_of: int, holdout: float) -> list
     )
     if not len(rows):
         return []
-    holds = HoldOut(score.name, holdout).holds
-    everybody = rows["customer"].unique()
-    held = everybody.filter(pl.Series([holds(one) for one in everybody.to_list()], dtype=pl.Boolean))
+    share, held = held_out(project, score.name, name, rows)
     act = pl.col("decision") == score.decision.act
     # A batch acts on the best within its capacity: held out, one of them would have had the gain of the last of these.
     line = pl.col("gain").filter(act).min().over("run")
@@ -187,9 +185,9 @@ def _batches(project: Project, score: Score, as_of: int, holdout: float) -> list
             "customer",
             "moment",
             acted=act.fill_null(False),
-            held=pl.col("customer").is_in(held.to_list()),
+            held=held,
             would=(pl.col("gain") >= line).fill_null(False),
-            share=pl.lit(holdout, dtype=pl.Float64),
+            share=share,
             challenger=pl.lit(value=False),
             stays=pl.lit(1.0),
             rollout=pl.lit(""),

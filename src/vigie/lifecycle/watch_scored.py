@@ -170,17 +170,23 @@ def _batches(project: Project, score: str, name: str, low: pl.Expr, high: pl.Exp
         as_of=pl.col("moment"), at=pl.col("moment"), id=pl.lit(""), model=pl.col("model_version"),
         threshold=pl.lit(None, pl.Float64), rollout=pl.lit(""), values=pl.lit(None, pl.String),
     ).select(*(one for one in _COLUMNS if one not in ("arm", "assignment_probability")), "run").collect(engine="streaming")  # fmt: skip
-    share, held = _held_out(project, score, name, found)
+    share, held = held_out(project, score, name, found)
     return found.with_columns(share=share, held=held).with_columns(
         arm=pl.when("held").then(pl.lit(HOLDOUT)).otherwise(pl.lit("champion")),
         assignment_probability=pl.when("held").then("share").otherwise(1.0 - pl.col("share")),
     )
 
 
-def _held_out(project: Project, score: str, name: str, rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+def held_out(project: Project, score: str, name: str, rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Of rows of batches, the share of customers who were held out in that run, and who was.
 
     A run says its share. Of one that was made before runs did, the share is that of the settings, unless somebody was acted on whom it holds out.
+
+    Args:
+        project: Says what runs do not.
+        score: Name of the score.
+        name: Of the lake's table of its batches.
+        rows: Of that table, with ``customer``, ``decision`` and ``run``.
     """
     import polars as pl
 
