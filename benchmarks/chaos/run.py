@@ -64,7 +64,7 @@ every = "90s"
 [schedule.retrain]
 every = "90s"
 """
-STEPS = {"ingest": 4.0, "ship": 2.0, "score": 5.0, "watch": 10.0, "retrain": 20.0}
+STEPS = {"ingest": 2.0, "ship": 0.6, "score": 1.5, "watch": 5.0, "retrain": 12.0}
 """Within how many seconds of its life a step is killed."""
 
 

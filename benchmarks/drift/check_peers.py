@@ -55,7 +55,41 @@ def write() -> None:
 
         live = nannyml._shares(every[name], bins, name in reference.numbers)
         shares[name] = float(jensenshannon(reference_shares, live, base=2))
-    (OUT / "rules.json").write_text(json.dumps({"told": told, "jensen_shannon": shares, "binned": binned(np)}))
+    found = {"told": told, "jensen_shannon": shares, "binned": binned(np), "quality": quality(world)}
+    (OUT / "rules.json").write_text(json.dumps(found))
+
+
+CUT = 0.3
+"""From which score on somebody is acted on."""
+
+
+def quality(world: Any) -> dict[str, Any]:
+    """What rules say of outcomes: those that are as foretold, and those of windows in which more and more turn out the other way round."""
+    import numpy as np
+    import polars as pl
+    from rules import EvidentlyQuality, Model, expected_of, quality_of
+
+    reference = world.reference()
+    model = Model(reference)
+    rule = EvidentlyQuality(reference, 1, model, CUT)
+    told: dict[str, Any] = {"failed": [], "auc": [], "estimated": []}
+    chance = np.random.default_rng(4)
+
+    def save(name: str, y: Any, p: Any) -> None:
+        pl.DataFrame({"y": y.astype(int), "p": p, "d": (p >= CUT).astype(int)}).write_parquet(OUT / f"{name}.parquet")
+
+    save("scored", reference.outcome, model.score(reference))
+    for day in range(WINDOWS):
+        rows = world.day(10 + day)
+        turned = chance.random(len(rows.outcome)) < 0.3 * day
+        rows.outcome[turned] = 1 - rows.outcome[turned]
+        p = model.score(rows)
+        save(f"scored{day}", rows.outcome, p)
+        rule.add(day, rows)
+        told["failed"].append(sorted(rule.drifted(day + 1)))
+        told["auc"].append(quality_of(rows.outcome, p, CUT)["roc_auc"])
+        told["estimated"].append(expected_of(p, p > 1)["auc"])
+    return told
 
 
 def binned(np: Any) -> list[Any]:
@@ -99,7 +133,59 @@ def evidently() -> None:
                 for f in (psi._psi, kl_div._kl_div, jensenshannon._jensenshannon)
             ]
         )
-    (OUT / "evidently.json").write_text(json.dumps({"drifted": drifted, "distances": distances}))
+    (OUT / "evidently.json").write_text(
+        json.dumps({"drifted": drifted, "distances": distances, "failed": failed_tests()})
+    )
+
+
+def failed_tests() -> list[list[str]]:
+    """Figures of a classification whose tests fail, by window, as Evidently says."""
+    import pandas as pd
+    from evidently import BinaryClassification, DataDefinition, Dataset, Report
+    from evidently.presets import ClassificationPreset
+
+    task = BinaryClassification(target="y", prediction_labels="d", prediction_probas="p", pos_label=1)
+    columns = DataDefinition(classification=[task], categorical_columns=["y", "d"], numerical_columns=["p"])
+    found = []
+    for day in range(WINDOWS):
+        data = [
+            Dataset.from_pandas(pd.read_parquet(OUT / f"{name}.parquet"), data_definition=columns)
+            for name in (f"scored{day}", "scored")
+        ]
+        told = Report([ClassificationPreset(probas_threshold=CUT)], include_tests=True).run(*data).dict()["tests"]
+        failed = [one["name"].split(" metric")[0] for one in told if str(one["status"]).endswith("FAIL")]
+        found.append(sorted(NAMES.get(one, one) for one in failed))
+    return found
+
+
+NAMES = {
+    "Accuracy": "accuracy", "Precision": "precision", "Recall": "recall", "F1 score": "f1", "RocAuc": "roc_auc", "LogLoss": "log_loss",
+    "TPR": "tpr", "TNR": "tnr", "FPR": "fpr", "FNR": "fnr",
+}  # fmt: skip
+"""Of Evidently's tests, as the rule has them."""
+
+
+def aucs() -> dict[str, Any]:
+    """NannyML's realised and estimated AUC of the windows, and how far its limits lie from three standard deviations of its chunks."""
+    import nannyml as nml
+    import pandas as pd
+
+    asked: dict[str, Any] = {
+        "y_pred_proba": "p", "y_pred": "d", "y_true": "y", "problem_type": "classification_binary", "metrics": ["roc_auc"],
+    }  # fmt: skip
+    reference = pd.read_parquet(OUT / "scored.parquet")
+    found: dict[str, Any] = {"auc": [], "estimated": [], "limit": 0.0}
+    for day in range(WINDOWS):
+        live = pd.read_parquet(OUT / f"scored{day}.parquet")
+        realised = nml.PerformanceCalculator(**asked, chunk_size=len(live)).fit(reference)
+        told = realised.calculate(live).to_df()
+        found["auc"].append(float(told.loc[told["chunk", "period"] == "analysis", ("roc_auc", "value")].iloc[0]))
+        chunks = told.loc[told["chunk", "period"] == "reference", "roc_auc"]
+        lies = chunks["lower_threshold"].iloc[0] - (chunks["value"].mean() - 3 * chunks["value"].std(ddof=0))
+        found["limit"] = max(found["limit"], float(abs(lies)))
+        told = nml.CBPE(**asked, chunk_size=len(live)).fit(reference).estimate(live).to_df()
+        found["estimated"].append(float(told.loc[told["chunk", "period"] == "analysis", ("roc_auc", "value")].iloc[0]))
+    return found
 
 
 def nannyml() -> None:
@@ -107,15 +193,15 @@ def nannyml() -> None:
     import nannyml as nml
     import pandas as pd
 
+    nml.disable_usage_logging()
     reference, live = pd.read_parquet(OUT / "reference.parquet"), pd.read_parquet(OUT / f"day{WINDOWS - 1}.parquet")
     names = list(reference)
     calculator = nml.UnivariateDriftCalculator(
         column_names=names, treat_as_categorical=[n for n in names if not n.startswith("n")], chunk_number=1
     )
     told = calculator.fit(reference).calculate(live).filter(period="analysis").to_df()
-    (OUT / "nannyml.json").write_text(
-        json.dumps({name: float(told[name, "jensen_shannon", "value"].iloc[0]) for name in names})
-    )
+    distances = {name: float(told[name, "jensen_shannon", "value"].iloc[0]) for name in names}
+    (OUT / "nannyml.json").write_text(json.dumps({"distances": distances, "quality": aucs()}))
 
 
 def compare() -> None:
@@ -135,6 +221,10 @@ def compare() -> None:
             print(
                 f"window {day}: {len(mine)} and {len(other)} columns drifted, different {sorted(set(mine) ^ set(other))}"
             )
+        for day, (mine, other) in enumerate(zip(rules["quality"]["failed"], theirs["failed"], strict=True)):
+            print(
+                f"outcomes of window {day}: {len(mine)} and {len(other)} tests fail, different {sorted(set(mine) ^ set(other))}"
+            )
         worst = np.zeros(3)
         for (a, b), told in zip(rules["binned"], theirs["distances"], strict=True):
             p, q = np.array(a), np.array(b)
@@ -146,10 +236,14 @@ def compare() -> None:
         )
     if (OUT / "nannyml.json").is_file():
         theirs = json.loads((OUT / "nannyml.json").read_text())
-        far = {name: abs(value - rules["jensen_shannon"][name]) for name, value in theirs.items()}
+        far = {name: abs(value - rules["jensen_shannon"][name]) for name, value in theirs["distances"].items()}
         print(
             f"NannyML's Jensen-Shannon: largest difference {max(far.values()):.2e} ({max(far, key=lambda one: far[one])})"
         )
+        for name, title in (("auc", "realised"), ("estimated", "estimated")):
+            apart = [abs(a - b) for a, b in zip(theirs["quality"][name], rules["quality"][name], strict=True)]
+            print(f"its {title} AUC of {WINDOWS} windows: largest difference {max(apart):.2e}")
+        print(f"its limit from three standard deviations of its chunks: {theirs['quality']['limit']:.2e}")
 
 
 if __name__ == "__main__":

@@ -339,7 +339,7 @@ def quality_of(y: Array, p: Array, cut: float) -> dict[str, float]:
 class EvidentlyQuality:
     """Its ``ClassificationPreset`` with tests against a reference: a figure fails that is a fifth of the reference's away from it, either way.
 
-    Labels are the decisions at *cut*; at its own 0.5 hardly anybody would be positive.
+    Its ``probas_threshold`` is *cut*; at its own 0.5 hardly anybody would be positive.
     """
 
     def __init__(self, reference: Rows, window: int, model: Model, cut: float) -> None:
