@@ -240,6 +240,29 @@ def test_an_event_that_was_removed_or_put_in_is_found(project: Path) -> None:
     assert [(c.id, c.how) for c in found.first.culprits] == [("forged", "put in since")]
 
 
+def test_of_what_arrived_just_before_the_answer_the_server_may_have_had_a_part(project: Path) -> None:
+    order, _ = last_order(project, "c7")
+    answered = datetime.fromisoformat(NOW).replace(tzinfo=UTC)
+    when = answered - timedelta(days=3)
+
+    def delivered(rows: pl.DataFrame, seconds: int) -> pl.DataFrame:
+        one = rows.filter(pl.col("customer_id") == "c7").head(1)
+        said = {name: pl.lit(f"late-{seconds}") for name in ("_id", "order_id")}
+        late = one.with_columns(
+            **said, ordered_at=pl.lit(when), _ingested_at=pl.lit(answered - timedelta(seconds=seconds))
+        )
+        return pl.concat([rows, late.select(rows.columns)], how="vertical_relaxed")
+
+    # One that was there, and had come just before; then one that the server had not taken in yet.
+    before = pl.when(pl.col("_id") == str(order)).then(pl.lit(answered - timedelta(seconds=20)))
+    rewrite(project, lambda rows: rows.with_columns(before.otherwise("_ingested_at").alias("_ingested_at")))
+    rewrite(project, lambda rows: delivered(rows, 5))
+    tallies = replayed(project).features
+    found = next(f for f in tallies if f.name == "orders_days_since_last")
+    assert (found.late, found.different, found.first.customer) == (1, 0, "c7")
+    assert next(f for f in replayed(project, grace=1_000_000).features if f.name == found.name).different == 1
+
+
 @pytest.mark.parametrize("meddled", [False, True])
 def test_the_watch_rings_where_yesterdays_answers_are_not_what_the_batch_computes(project: Path, meddled: bool) -> None:
     if meddled:

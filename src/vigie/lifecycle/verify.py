@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.definition import Events, Feature, Schema, Score, Table
 from vigie.definition.moments import At
+from vigie.definition.related import own_sources
 from vigie.errors import VigieError
 from vigie.journal import Prediction
 from vigie.lifecycle.events import Intake
@@ -38,6 +39,8 @@ GRACE = 30_000_000
 """µs before an answer in which a row may have reached the lake and not yet the server."""
 CHUNK = 50_000
 """Predictions computed together."""
+MOST_CUTS = 12
+"""Arrivals of a customer within the grace that are told apart, the latest."""
 MOST_KEPT = 10_000
 """Differences kept one by one; beyond them only their number."""
 
@@ -325,12 +328,16 @@ class _Replay:
         computed: dict[str, list[Any]],
         definition: Definition,
     ) -> None:
-        """Tell late arrivals from differences: values as of what the lake had when it was answered."""
+        """Tell late arrivals from differences: values as of what the lake had when it was answered.
+
+        The server may have had all that had arrived by then, all but what had arrived within the grace, or any of what lies between.
+        """
         places = sorted({place for unequal in wrong.values() for place in unequal})
         asked = [predictions[place] for place in places]
+        cuts = self._cuts(list(features.values()), asked)
         then = [
-            self._computed(list(features.values()), asked, definition, [p.at - grace for p in asked])
-            for grace in (0, self.grace)
+            self._computed(list(features.values()), asked, definition, [of[min(n, len(of) - 1)] for of in cuts])
+            for n in range(max(map(len, cuts)))
         ]
         row = {place: i for i, place in enumerate(places)}
         for name, unequal in wrong.items():
@@ -342,6 +349,31 @@ class _Replay:
                 tally.late += late
                 tally.different += not late
                 self._keep(tally, prediction, served, computed[name][place], late=late)
+
+    def _cuts(self, features: list[Feature], asked: Sequence[Prediction]) -> list[list[int]]:
+        """For each prediction what it may have been answered by, as moments of arrival, µs.
+
+        The answer, each moment before an arrival of its customer within the grace, and the beginning of that.
+        """
+        import polars as pl
+
+        from vigie.lifecycle.verify_explain import key_column
+
+        low, high = min(p.at for p in asked) - self.grace, max(p.at for p in asked)
+        customers, arrivals = {p.customer for p in asked}, dict[str, set[int]]()
+        for name, source in own_sources(features).items():
+            rows = self.project.lake.scan(name, version=self.parity.versions[name])
+            if "_ingested_at" not in rows.collect_schema():
+                continue
+            arrived = pl.col("_ingested_at").dt.timestamp("us")
+            near = rows.filter(arrived > low, arrived <= high).select(customer=key_column(rows, source.key), at=arrived)
+            for customer, at in near.filter(pl.col("customer").is_in(list(customers))).unique().collect().iter_rows():
+                arrivals.setdefault(customer, set()).add(at)
+        found = []
+        for p in asked:
+            own = sorted(at for at in arrivals.get(p.customer or "", ()) if p.at - self.grace < at <= p.at)
+            found.append([p.at, *(at - 1 for at in own[: -MOST_CUTS - 1 : -1]), p.at - self.grace])
+        return found
 
     def _keep(self, tally: FeatureParity, prediction: Prediction, served: Any, computed: Any, *, late: bool) -> None:
         difference = Difference(

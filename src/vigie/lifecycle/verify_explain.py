@@ -131,12 +131,7 @@ class Explainer:
         if key not in self._rows:
             try:
                 rows = self.lake.scan(source.name, version=version)
-                name = rows.collect_schema()[source.key]
-                column = pl.col(source.key)
-                if name.is_float():
-                    whole = column.cast(pl.Int64, strict=False)
-                    column = pl.when(whole == column).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
-                self._rows[key] = rows.filter(column.cast(pl.String) == customer).collect()
+                self._rows[key] = rows.filter(key_column(rows, source.key) == customer).collect()
             except (DataError, OSError, pl.exceptions.PolarsError):
                 self._rows[key] = None  # the files of an old version may be gone
         return self._rows[key]
@@ -312,3 +307,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(moment_of(value)) if value.tzinfo is not None else value.isoformat()
     return value.isoformat() if isinstance(value, date) else value
+
+
+def key_column(rows: pl.LazyFrame, key: str) -> pl.Expr:
+    """Keys as text, a whole number without a point."""
+    column = pl.col(key)
+    if rows.collect_schema()[key].is_float():
+        whole = column.cast(pl.Int64, strict=False)
+        column = pl.when(whole == column).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
+    return column.cast(pl.String)
